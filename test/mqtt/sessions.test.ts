@@ -3,8 +3,17 @@ import { test } from 'node:test';
 import { SimulatedClock, systemClock } from '../../src/base/index.ts';
 import type * as mqtt from '../../src/codec/mqtt/index.ts';
 import { Reason } from '../../src/codec/mqtt/index.ts';
-import { type ClientPermissions, type ConnectRequest, IOT_LIMITS, OPEN_ACCESS } from '../../src/services/iot/index.ts';
+import {
+  type Broker,
+  type ClientPermissions,
+  type ConnectRequest,
+  type DeviceAccess,
+  IOT_LIMITS,
+  OPEN_ACCESS,
+} from '../../src/services/iot/index.ts';
 import { connect, openRig, publish, RawClient, type Rig } from './harness.ts';
+
+const { permissions: EVERYTHING } = OPEN_ACCESS.connect({} as ConnectRequest) as { permissions: ClientPermissions };
 
 /** A client whose session is kept for an hour, with its CONNACK. */
 async function durable(rig: Rig, clientId: string, options: Partial<mqtt.ConnectPacket> = {}) {
@@ -284,9 +293,8 @@ test('a will with a delay is published when it has passed, also over a restart, 
 for (const sessionExpiryInterval of [0, 3600]) {
   test(`a will that its client may no longer publish is not published (session expiry ${sessionExpiryInterval})`, async () => {
     let isAllowed = true;
-    const everything = OPEN_ACCESS.connect({} as ConnectRequest) as { permissions: ClientPermissions };
     const permissions = {
-      ...everything.permissions,
+      ...EVERYTHING,
       mayPublish: (topic: string) => topic !== 'will/secret' || isAllowed,
     };
     const connectAll = () => ({ kind: 'accepted', permissions }) as const;
@@ -847,13 +855,21 @@ test('a message that matches more subscriptions than a packet may name waits and
   assert.equal(packet.properties.messageExpiryInterval, 590);
 });
 
+/** Begins as many sessions as a principal may have, and waits until they are on disk; how many there are then. */
+async function fill(broker: Broker, principal: string | undefined): Promise<number> {
+  const { sessions } = broker;
+  const options = { clean: true, expirySeconds: 3600, will: undefined, permissions: { principal } };
+  while (sessions.connect({ clientId: `s-${sessions.size}`, ...options }).kind === 'durable');
+  await broker.drain();
+  return sessions.size;
+}
+
 test('a CONNECT that would begin one session more than there may be is refused; others are let in', async () => {
   await using rig = await openRig();
   const { client } = await durable(rig, 'pump');
   client.socket.destroy();
   const { sessions } = rig.iot.broker;
-  const options = { clean: true, expirySeconds: 3600, will: undefined, permissions: { principal: undefined } };
-  while (sessions.size < IOT_LIMITS.sessionsMax) sessions.connect({ clientId: `s-${sessions.size}`, ...options });
+  assert.equal(await fill(rig.iot.broker, undefined), IOT_LIMITS.sessionsMax);
   await using full = await RawClient.open(rig.port);
   full.send(connect({ clientId: 'new', clean: false, properties: { sessionExpiryInterval: 60 } }));
   const connack = await full.next();
@@ -866,6 +882,43 @@ test('a CONNECT that would begin one session more than there may be is refused; 
   await using _passing = await RawClient.connected(rig.port, { clientId: 'passing' });
   const ended = await durable(rig, 'pump', { clean: true });
   assert.equal(ended.connack.sessionPresent, false, 'one that ends makes room');
+});
+
+test('a principal has no more sessions than are free: one that takes all it can leaves room to others', async () => {
+  const access: DeviceAccess = {
+    connect: ({ username }) => ({ kind: 'accepted', permissions: { ...EVERYTHING, principal: username } }),
+    publisher: () => ({ kind: 'accepted', permissions: EVERYTHING }),
+  };
+  const beginning = (clientId: string, username: string) =>
+    connect({ clientId, username, clean: false, properties: { sessionExpiryInterval: 3600 } });
+  await using rig = await openRig({ access });
+  assert.equal(await fill(rig.iot.broker, 'greedy'), IOT_LIMITS.sessionsMax / 2);
+  await using restarted = await rig.restart();
+  const { broker } = restarted.iot;
+  await using refused = await RawClient.open(restarted.port);
+  refused.send(beginning('new', 'greedy'));
+  const connack = await refused.next();
+  assert(connack?.type === 'connack' && connack.reasonCode === Reason.quotaExceeded, JSON.stringify(connack));
+  assert.equal(
+    connack.properties.reasonString,
+    'this principal has its share of the sessions that this server may have',
+  );
+  const come = async (clientId: string, username: string, clean: boolean) => {
+    await using client = await RawClient.open(restarted.port);
+    client.send({ ...beginning(clientId, username), clean });
+    const connack = await client.next();
+    assert(connack?.type === 'connack' && connack.reasonCode === 0, JSON.stringify(connack));
+    return connack.sessionPresent;
+  };
+  assert.equal(await come('s-0', 'greedy', false), true, 'what it has it goes on with');
+  assert.equal(await come('s-1', 'greedy', true), false, 'and may begin anew');
+  assert.equal(await come('new', 'modest', false), false, 'others are let in');
+  assert.equal(await fill(broker, 'greedy'), IOT_LIMITS.sessionsMax / 2 + 1, 'which gives it no further one');
+  // Of its sessions, one goes to another principal with its client id, one ends: each makes room for it.
+  assert.equal(await come('s-2', 'modest', false), true);
+  assert.equal(await fill(broker, 'greedy'), IOT_LIMITS.sessionsMax / 2 + 1);
+  assert.equal(broker.sessions.end('s-3', false), true);
+  assert.equal(await fill(broker, 'greedy'), IOT_LIMITS.sessionsMax / 2 + 1);
 });
 
 test('a clock that is set back before a restart makes sessions, wills and messages last no longer', async () => {

@@ -182,9 +182,7 @@ export class Entry {
       will: packet.will,
       permissions,
     });
-    if (opening.kind === 'refused') {
-      return this.#refuse(Reason.quotaExceeded, 'this server has as many sessions as it may');
-    }
+    if (opening.kind === 'refused') return this.#refuse(Reason.quotaExceeded, opening.reason);
     const enter = () => this.#enter(handshake, permissions, data, opening);
     if (opening.group === undefined) return enter();
     if (opening.kind === 'durable') this.#opening = opening;

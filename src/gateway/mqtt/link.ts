@@ -33,10 +33,6 @@ export class ConnectionLink implements SessionLink {
     return this.#carrier.version;
   }
 
-  get principal(): string | undefined {
-    return this.#permissions.principal;
-  }
-
   get hasRoom(): boolean {
     return this.#carrier.output.queuedBytes < this.#limits.outboundBytesMax;
   }

@@ -22,7 +22,10 @@ export const IOT_LIMITS = {
   retainedBytesMax: 256 * 1024 * 1024,
   /** Retained messages that one client is sent in a turn of the event loop: others have theirs in between. */
   retainedPerTurnMax: 256,
-  /** Durable sessions of the node, connected or not: a CONNECT that would begin another is refused. */
+  /**
+   * Durable sessions of the node, connected or not: a CONNECT that would begin another is refused. One principal may have as many as are
+   * free: half of them when it is alone.
+   */
   sessionsMax: 100_000,
   /** Longest session expiry interval, seconds, 7 days as on AWS; MQTT 5 clients are told, and 3.1.1 sessions have it. */
   sessionExpirySecondsMax: 7 * 24 * 3600,

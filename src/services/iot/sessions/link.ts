@@ -6,7 +6,6 @@ import type { Subscriber, Subscription } from '../broker/subscriptions.ts';
 /** A connection, as the durable session that it carries sees it. */
 export interface SessionLink {
   readonly version: mqtt.ProtocolVersion;
-  readonly principal: string | undefined;
   /** Messages of QoS 1 and 2 that may be sent before one is acknowledged: what the client and we allow, 1 or more. */
   readonly receiveMaximum: number;
   /** Largest packet that the client takes. */

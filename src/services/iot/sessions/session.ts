@@ -32,7 +32,10 @@ import {
 export type WillPermissions = Pick<ClientPermissions, 'principal' | 'lasting' | 'mayLeaveWill'>;
 
 /** What a CONNECT changes of a session that was there. */
-export type SessionState = Pick<DurableSession, 'expirySeconds' | 'disconnectedAt' | 'will' | 'permissions' | 'proof'>;
+export type SessionState = Pick<
+  DurableSession,
+  'principal' | 'expirySeconds' | 'disconnectedAt' | 'will' | 'permissions' | 'proof'
+>;
 
 /** What all durable sessions share. */
 export interface SessionHost {
@@ -93,6 +96,8 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   tendAt = Number.POSITIVE_INFINITY;
   readonly clientId: string;
   readonly number: number;
+  /** Of the client that has connected last. */
+  principal: string | undefined;
   expirySeconds: number;
   /** Epoch milliseconds; `undefined` while a client is connected. */
   disconnectedAt: number | undefined;
@@ -103,7 +108,6 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   /** It is over: nothing of it is kept any more. */
   isOver = false;
   readonly #host: SessionHost;
-  #principal: string | undefined;
   /** When a message of the queue may have expired, epoch milliseconds; that of a restored queue is not known. */
   #expiryAt = Number.POSITIVE_INFINITY;
   #isPruning = false;
@@ -136,12 +140,8 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     this.disconnectedAt = row.disconnectedAt;
     this.will = row.will;
     this.proof = row.proof;
-    this.#principal = row.principal;
+    this.principal = row.principal;
     this.#sentTo = row.sentTo ?? 0;
-  }
-
-  get principal(): string | undefined {
-    return this.#outflow ? this.#outflow.link.principal : this.#principal;
   }
 
   /** Messages that the client has not acknowledged. */
@@ -182,22 +182,23 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
 
   /** How it stands on disk. */
   get row(): Omit<SessionRow, 'format'> {
-    const { number, expirySeconds, disconnectedAt, will, proof } = this;
+    const { number, principal, expirySeconds, disconnectedAt, will, proof } = this;
     return {
       number,
       expirySeconds,
       ...(disconnectedAt !== undefined && { disconnectedAt, sentTo: this.#sentTo }),
-      ...(this.#principal !== undefined && { principal: this.#principal }),
+      ...(principal !== undefined && { principal }),
       ...(will && { will, ...(proof && { proof }) }),
     };
   }
 
   get state(): SessionState {
-    const { expirySeconds, disconnectedAt, will, permissions, proof } = this;
-    return { expirySeconds, disconnectedAt, will, permissions, proof };
+    const { principal, expirySeconds, disconnectedAt, will, permissions, proof } = this;
+    return { principal, expirySeconds, disconnectedAt, will, permissions, proof };
   }
 
-  set state({ expirySeconds, disconnectedAt, will, permissions, proof }: SessionState) {
+  set state({ principal, expirySeconds, disconnectedAt, will, permissions, proof }: SessionState) {
+    this.principal = principal;
     this.expirySeconds = expirySeconds;
     this.disconnectedAt = disconnectedAt;
     this.will = will;
@@ -237,7 +238,6 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
 
   /** Begins to send what is queued. All that was written for the session before must be durable. */
   attach(link: SessionLink): void {
-    this.#principal = link.principal;
     this.#outflow = new Outflow(link, this, this.#messages === 0 ? this.committedTo : 0);
     this.#outflow.pump();
   }

@@ -35,6 +35,7 @@ import {
   type WillRow,
 } from './rows.ts';
 import { DurableSession, type SessionHost, type SessionState, TotalBytes, type WillPermissions } from './session.ts';
+import { Shares } from './shares.ts';
 
 /** What a CONNECT asks of a session. */
 export interface SessionRequest {
@@ -58,8 +59,8 @@ export type Opening =
       /** CONNACK goes out when it is committed, and the session is attached then. */
       readonly group: CommitGroup;
     }
-  /** The node has as many sessions as it may. */
-  | { readonly kind: 'refused' };
+  /** The node, or the client's principal, has as many sessions as it may. */
+  | { readonly kind: 'refused'; readonly reason: string };
 
 /** How a connection has ended. */
 export interface Leaving {
@@ -94,6 +95,7 @@ export class Sessions {
   readonly #host: SessionHost;
   readonly #agenda: Agenda<DurableSession>;
   readonly #byClientId = new Map<string, DurableSession>();
+  readonly #shares = new Shares();
   #publish: Publish | undefined;
   #access: WillAccess | undefined;
   /** Sessions that are over, and the store has not taken it yet: by client. */
@@ -155,8 +157,10 @@ export class Sessions {
     }
     const ended = found && this.#end(found);
     if (expirySeconds === 0) return { kind: 'transient', group: ended };
-    if (this.size >= IOT_LIMITS.sessionsMax) return { kind: 'refused' };
     const { principal } = permissions;
+    // One that begins in the place of another takes no more room.
+    const refusal = found ? undefined : this.#refusal(principal);
+    if (refusal !== undefined) return { kind: 'refused', reason: refusal };
     const session = new DurableSession(this.#host, clientId, {
       ...{ number: this.#numbers.take(), expirySeconds },
       ...willOf(request),
@@ -182,6 +186,7 @@ export class Sessions {
       else this.leave(session, undefined, { will: 'delete' });
       return;
     }
+    this.#entrust(session, before.principal);
     session.state = { ...before, disconnectedAt: before.disconnectedAt ?? this.#time.now() };
     this.#write(session);
     this.#schedule(session);
@@ -230,8 +235,24 @@ export class Sessions {
     session.expirySeconds = Math.min(request.expirySeconds, IOT_LIMITS.sessionExpirySecondsMax);
     // The will of the connection before is not sent: the client has come back before its delay has passed [MQTT-3.1.3-9].
     session.will = willOf(request).will;
+    this.#entrust(session, request.permissions.principal);
     this.#take(session, request.permissions);
     return this.#write(session);
+  }
+
+  /** Why a principal may have no further session; `undefined` where it may. */
+  #refusal(principal: string | undefined): string | undefined {
+    const free = IOT_LIMITS.sessionsMax - this.size;
+    if (free <= 0) return 'this server has as many sessions as it may';
+    if (this.#shares.mayTake(principal, free)) return undefined;
+    return 'this principal has its share of the sessions that this server may have';
+  }
+
+  /** The session counts as one of whoever has connected last. */
+  #entrust(session: DurableSession, principal: string | undefined): void {
+    this.#shares.remove(session.principal);
+    session.principal = principal;
+    this.#shares.add(principal);
   }
 
   /** Remembers who may be asked about the will. */
@@ -287,6 +308,7 @@ export class Sessions {
 
   #add(session: DurableSession): void {
     this.#byClientId.set(session.clientId, session);
+    this.#shares.add(session.principal);
     this.#instruments.sessions.set(this.size);
   }
 
@@ -294,7 +316,10 @@ export class Sessions {
     session.end();
     this.#agenda.forget(session);
     this.#subscriptions.removeAll(session);
-    if (this.#byClientId.get(session.clientId) === session) this.#byClientId.delete(session.clientId);
+    if (this.#byClientId.get(session.clientId) === session) {
+      this.#byClientId.delete(session.clientId);
+      this.#shares.remove(session.principal);
+    }
     this.#instruments.sessions.set(this.size);
   }
 
@@ -375,7 +400,7 @@ export class Sessions {
     for await (const [clientId, row] of readSessions(this.#records)) {
       const session = new DurableSession(this.#host, clientId, row);
       byNumber.set(row.number, session);
-      this.#byClientId.set(clientId, session);
+      this.#add(session);
     }
     await this.#loadQueues(byNumber);
     for await (const [number, subscription] of readFilters(this.#records)) {
