@@ -138,6 +138,22 @@ const allowing = (resource: string) =>
     ],
   });
 
+/** Payloads that are published from now on. */
+function listen({ iot }: Rig, filter: string): readonly string[] {
+  const heard: string[] = [];
+  iot.broker.subscribe({
+    subscriber: {
+      ...{ clientId: undefined, principal: undefined, isCongested: false, mayReceive: () => true },
+      deliver: ({ packet }) => {
+        heard.push(packet.payload.toString());
+        return undefined;
+      },
+    },
+    ...{ filter, qos: 0, noLocal: false, retainAsPublished: false },
+  });
+  return heard;
+}
+
 /** A client whose will is published when a minute has passed since it was lost. */
 async function lostWithWill(port: number, clientId: string, topic: string): Promise<void> {
   const will = {
@@ -182,17 +198,7 @@ for (const isRestarted of [false, true]) {
     await now.call('CreatePolicyVersion', { ...version, setAsDefault: true });
     const certificateId = arns.get('revoked')!.split('/')[1];
     await now.call('UpdateCertificate', { certificateId, newStatus: 'REVOKED' });
-    const heard: string[] = [];
-    now.iot.broker.subscribe({
-      subscriber: {
-        ...{ clientId: undefined, principal: undefined, isCongested: false, mayReceive: () => true },
-        deliver: ({ packet }) => {
-          heard.push(packet.payload.toString());
-          return undefined;
-        },
-      },
-      ...{ filter: 'will/#', qos: 0, noLocal: false, retainAsPublished: false },
-    });
+    const heard = listen(now, 'will/#');
     await clock.advance(29_000);
     assert.deepEqual(heard, []);
     // Who they were is read from the store first.
@@ -201,6 +207,48 @@ for (const isRestarted of [false, true]) {
     assert.deepEqual(heard.toSorted(), ['certified', 'kept', 'user']);
   });
 }
+
+test('who is put out says a last word at once, where its policies allow it, and nothing later', async () => {
+  const clock = new SimulatedClock();
+  const access = new ByIdentity();
+  const put = new Set<string>();
+  const watcher: ClientWatcher = {
+    ...{ connectFailed: () => {}, connected: () => {}, subscribed: () => {}, unsubscribed: () => {} },
+    disconnected: ({ clientId }) => void put.add(clientId),
+  };
+  await using rig = await openRig({ clock, access, watcher });
+  access.rig = rig;
+  await using scope = new AsyncDisposableStack();
+  const arns = new Map<string, string>();
+  for (const sessionExpiryInterval of [0, 3600]) {
+    for (const [kind, willDelayInterval] of [
+      ['revoked', 0],
+      ['withdrawn', 0],
+      ['delayed', 60],
+    ] as const) {
+      const clientId = `${kind}-${sessionExpiryInterval}`;
+      const { certificateArn, certificatePem } = await rig.call('CreateKeysAndCertificate', { setAsActive: true });
+      await rig.call('CreatePolicy', { policyName: clientId, policyDocument: allowing('*') });
+      await rig.call('AttachPolicy', { policyName: clientId, target: certificateArn });
+      access.proofs.set(clientId, { certificate: peerOf(certificatePem) });
+      arns.set(clientId, certificateArn);
+      const will = { topic: 'will', payload: Buffer.from(clientId), qos: 1, retain: false } as const;
+      const connecting = { clientId, will: { ...will, properties: { willDelayInterval } }, clean: false };
+      scope.use(await RawClient.connected(rig.port, { ...connecting, properties: { sessionExpiryInterval } }));
+    }
+  }
+  const heard = listen(rig, 'will');
+  for (const [clientId, arn] of arns) {
+    if (clientId.startsWith('withdrawn')) await rig.call('DetachPolicy', { policyName: clientId, target: arn });
+    else await rig.call('UpdateCertificate', { certificateId: arn.split('/')[1], newStatus: 'REVOKED' });
+  }
+  while (put.size < arns.size) await new Promise((resolve) => setImmediate(resolve));
+  // A session of 0 ends with its connection, and its will is due then whatever its delay (3.1.3.2.2).
+  const atOnce = ['revoked-0', 'delayed-0', 'revoked-3600'].toSorted();
+  assert.deepEqual(heard.toSorted(), atOnce);
+  await clock.advance(3_700_000);
+  assert.deepEqual(heard.toSorted(), atOnce);
+});
 
 test('a connection ends when what has let it in does: its certificate, or the credentials that have signed for it', async () => {
   const pem = await shortLived();
