@@ -38,7 +38,17 @@ export function endReadShared(socket: Socket): void {
 
 /** By itself, so that it holds nothing but what it calls. */
 function callback(received: (chunk: Buffer) => unknown): (size: number) => boolean {
-  return (size) => received(shared.subarray(0, size)) !== false;
+  return (size) => received(beginning(size)) !== false;
+}
+
+/** Views of the buffer's beginning, by their size: most reads are small, and a view costs as much as to look at what is in it. */
+const views: Buffer[] = [];
+const VIEWED_BYTES_MAX = 1024;
+
+function beginning(size: number): Buffer {
+  if (size > VIEWED_BYTES_MAX) return shared.subarray(0, size);
+  views[size] ??= shared.subarray(0, size);
+  return views[size];
 }
 
 /** A socket of node:net itself, not one that is derived from it, as TLS sockets are. */

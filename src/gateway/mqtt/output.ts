@@ -17,29 +17,45 @@ export const AS_PUBREC = 1 << 24;
 /** An acknowledgement says success in four bytes; a reason comes behind them. */
 const ACK_BYTES = 4;
 
-/** What has gathered for one socket. */
-interface Batch {
-  readonly acks: number[];
-  readonly frames: mqtt.PublishFrame[];
+const NO_FRAME: mqtt.PublishFrame = { bytes: Buffer.alloc(0), packetIdAt: 0 };
+
+/**
+ * What has gathered for one socket. Used again and again: the arrays keep their length, since V8 throws away the memory of one that is cut
+ * to none, and each has to grow anew.
+ */
+class Batch {
+  readonly acks: number[] = [];
+  ackCount = 0;
+  readonly frames: mqtt.PublishFrame[] = [];
   /** Packet identifier of the frame at the same index; 0 leaves it as it is. */
-  readonly ids: number[];
+  readonly ids: number[] = [];
+  frameCount = 0;
+
+  /** Lets go of the frames. */
+  clear(): void {
+    for (let i = 0; i < this.frameCount; i++) this.frames[i] = NO_FRAME;
+    this.ackCount = 0;
+    this.frameCount = 0;
+  }
 }
 
-/** The frames that the scratch buffer holds, if it holds nothing else; a fan-out writes the same to socket after socket. */
-const lastFilled: mqtt.PublishFrame[] = [];
+const NO_FRAMES: readonly mqtt.PublishFrame[] = [];
 
-function isLastFilled({ frames, acks }: Batch): boolean {
-  if (acks.length > 0 || frames.length !== lastFilled.length) return false;
-  for (let i = 0; i < frames.length; i++) if (frames[i] !== lastFilled[i]) return false;
+/** The frames that the scratch buffer holds, if it holds nothing else; a fan-out writes the same to socket after socket. */
+let lastFilled = NO_FRAMES;
+
+function isLastFilled({ frames, frameCount, ackCount }: Batch): boolean {
+  if (ackCount > 0 || frameCount !== lastFilled.length) return false;
+  for (let i = 0; i < frameCount; i++) if (frames[i] !== lastFilled[i]) return false;
   return true;
 }
 
 /** Frames with identifiers differ from client to client, though they are the same objects. */
-function remember({ frames, acks }: Batch): void {
-  lastFilled.length = 0;
-  if (acks.length > 0 || frames.length > FREE_LENGTH_MAX) return;
-  for (const frame of frames) if (frame.packetIdAt > 0) return;
-  for (const frame of frames) lastFilled.push(frame);
+function remember({ frames, frameCount, ackCount }: Batch): void {
+  lastFilled = NO_FRAMES;
+  if (ackCount > 0 || frameCount > FREE_LENGTH_MAX) return;
+  for (let i = 0; i < frameCount; i++) if (frames[i]!.packetIdAt > 0) return;
+  lastFilled = frames.slice(0, frameCount);
 }
 
 /** Batches to be used again: as many as sockets are written in a busy turn, none of them grown large. */
@@ -88,7 +104,8 @@ export class Output {
 
   /** Bytes that wait here and in the socket. */
   get queuedBytes(): number {
-    return this.#bytes + this.#socket.writableLength;
+    // A socket that has taken all it was given holds none.
+    return this.#isBlocked ? this.#bytes + this.#socket.writableLength : this.#bytes;
   }
 
   /**
@@ -97,7 +114,8 @@ export class Output {
    * @param ack  the packet identifier, a reason code of MQTT 5 in the eight bits above it, and {@link AS_PUBREC}
    */
   acknowledge(ack: number): void {
-    this.#gather().acks.push(ack);
+    const batch = this.#gather();
+    batch.acks[batch.ackCount++] = ack;
     const reasonCode = (ack >>> 16) & 0xff;
     this.#bytes += reasonCode === 0 ? ACK_BYTES : ACK_BYTES + ackTail(reasonCode, this.isExplaining).length;
   }
@@ -112,9 +130,9 @@ export class Output {
   }
 
   frame(frame: mqtt.PublishFrame, packetId: number): void {
-    const { frames, ids } = this.#gather();
-    frames.push(frame);
-    ids.push(packetId);
+    const batch = this.#gather();
+    batch.frames[batch.frameCount] = frame;
+    batch.ids[batch.frameCount++] = packetId;
     this.#bytes += frame.bytes.length;
   }
 
@@ -130,7 +148,7 @@ export class Output {
   }
 
   #gather(): Batch {
-    this.#batch ??= free.pop() ?? { acks: [], frames: [], ids: [] };
+    this.#batch ??= free.pop() ?? new Batch();
     return this.#batch;
   }
 
@@ -140,8 +158,11 @@ export class Output {
     const size = this.#bytes;
     const isShared = size <= SCRATCH_BYTES && !this.#isSlow;
     const buffer = isShared ? scratch : Buffer.allocUnsafe(size);
-    if (!isShared || !isLastFilled(batch)) this.#fill(buffer, batch);
-    if (isShared) remember(batch);
+    if (!isShared) this.#fill(buffer, batch);
+    else if (!isLastFilled(batch)) {
+      this.#fill(buffer, batch);
+      remember(batch);
+    }
     this.#recycle(batch);
     this.#sent.add(size);
     this.#send(buffer, size);
@@ -150,7 +171,7 @@ export class Output {
     // The kernel has not taken all: the buffer belongs to the socket now.
     if (isShared) {
       scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES);
-      lastFilled.length = 0;
+      lastFilled = NO_FRAMES;
     }
   }
 
@@ -176,10 +197,9 @@ export class Output {
     this.#batch = undefined;
     this.#bytes = 0;
     const isLarge = batch.frames.length > FREE_LENGTH_MAX || batch.acks.length > FREE_LENGTH_MAX;
-    batch.acks.length = 0;
-    batch.frames.length = 0;
-    batch.ids.length = 0;
-    if (!isLarge && free.length < FREE_MAX) free.push(batch);
+    if (isLarge || free.length >= FREE_MAX) return;
+    batch.clear();
+    free.push(batch);
   }
 
   /** Puts the reason behind an acknowledgement that ends at `at`; its length. */
@@ -189,9 +209,10 @@ export class Output {
     return tail.copy(buffer, at);
   }
 
-  #fill(buffer: Buffer, { acks, frames, ids }: Batch): void {
+  #fill(buffer: Buffer, { acks, ackCount, frames, frameCount, ids }: Batch): void {
     let at = 0;
-    for (const ack of acks) {
+    for (let i = 0; i < ackCount; i++) {
+      const ack = acks[i]!;
       const reasonCode = (ack >>> 16) & 0xff;
       buffer[at] = ack & AS_PUBREC ? PUBREC : PUBACK;
       buffer[at + 1] = 2;
@@ -200,7 +221,7 @@ export class Output {
       at += ACK_BYTES;
       if (reasonCode !== 0) at += this.#explain(buffer, at, reasonCode);
     }
-    for (let i = 0; i < frames.length; i++) {
+    for (let i = 0; i < frameCount; i++) {
       const { bytes, packetIdAt } = frames[i]!;
       buffer.set(bytes, at);
       if (packetIdAt > 0) {
