@@ -23,19 +23,21 @@ export interface Sendable {
 
 /**
  * Messages of QoS 1 and 2 to one client: those sent and not acknowledged (at most its Receive Maximum), and a bounded queue
- * behind them. Packet identifiers go round and skip those in use.
+ * behind them. Packet identifiers are given again, so that an array holds what each waits for: a map from which as much is taken as is put
+ * in moves to a new table with every few messages.
  */
 export class OutboundWindow {
   readonly #limits: MqttLimits;
   readonly #inFlightMax: number;
-  /** Made when the first message is sent. */
-  #inFlight: Map<number, Awaited> | undefined;
+  /** By packet identifier, of which 0 is none. Made when the first message is sent. */
+  #awaited: (Awaited | undefined)[] = NONE;
+  /** Identifiers of messages that are done. */
+  #free: number[] = NONE;
   /** Those of them that came by a shared subscription at QoS 1. */
   #shared: Map<number, OutgoingFrame> | undefined;
   #queue: OutgoingFrame[] = NONE;
   #head = 0;
   #queuedBytes = 0;
-  #lastId = 0;
 
   /** @param receiveMaximum  what the client allows */
   constructor(limits: MqttLimits, receiveMaximum: number) {
@@ -44,7 +46,7 @@ export class OutboundWindow {
   }
 
   get inFlight(): number {
-    return this.#inFlight?.size ?? 0;
+    return Math.max(0, this.#awaited.length - 1) - this.#free.length;
   }
 
   get queued(): number {
@@ -79,23 +81,24 @@ export class OutboundWindow {
 
   /** The message is done; false when it does not wait for this packet. */
   acknowledge(packetId: number, by: 'puback' | 'pubcomp'): boolean {
-    if (this.#inFlight?.get(packetId) !== by) return false;
-    this.#shared?.delete(packetId);
-    return this.#inFlight.delete(packetId);
+    if (this.#awaited[packetId] !== by) return false;
+    this.withdraw(packetId);
+    return true;
   }
 
   /** The message was not sent after all. */
   withdraw(packetId: number): void {
-    this.#inFlight?.delete(packetId);
+    this.#awaited[packetId] = undefined;
+    this.#free.push(packetId);
     this.#shared?.delete(packetId);
   }
 
   /** PUBREC has come: PUBREL is due, or, when the client refuses the message, nothing more. False for an unknown message. */
   received(packetId: number, isRefused: boolean): boolean {
-    const awaited = this.#inFlight?.get(packetId);
+    const awaited = this.#awaited[packetId];
     if (awaited === undefined || awaited === 'puback') return false;
-    if (isRefused) this.#inFlight!.delete(packetId);
-    else this.#inFlight!.set(packetId, 'pubcomp');
+    if (isRefused) this.withdraw(packetId);
+    else this.#awaited[packetId] = 'pubcomp';
     return true;
   }
 
@@ -121,17 +124,19 @@ export class OutboundWindow {
   }
 
   #take(frame: OutgoingFrame): number {
-    this.#inFlight ??= new Map();
-    if (this.#inFlight.size >= this.#inFlightMax) return 0;
-    do this.#lastId = this.#lastId === 0xffff ? 1 : this.#lastId + 1;
-    while (this.#inFlight.has(this.#lastId));
+    if (this.inFlight >= this.#inFlightMax) return 0;
+    if (this.#awaited === NONE) {
+      this.#awaited = [undefined];
+      this.#free = [];
+    }
+    const packetId = this.#free.pop() ?? this.#awaited.length;
     // The QoS stands in the first byte of the packet (3.3.1.2).
     const isQos1 = (frame.bytes[0]! & 6) === 2;
-    this.#inFlight.set(this.#lastId, isQos1 ? 'puback' : 'pubrec');
+    this.#awaited[packetId] = isQos1 ? 'puback' : 'pubrec';
     if (isQos1 && frame.redeliver !== undefined) {
       this.#shared ??= new Map();
-      this.#shared.set(this.#lastId, frame);
+      this.#shared.set(packetId, frame);
     }
-    return this.#lastId;
+    return packetId;
   }
 }
