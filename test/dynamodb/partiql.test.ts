@@ -286,22 +286,102 @@ test('statements that are none are refused in the words of AWS', async () => {
 test('batches answer each statement for itself', async () => {
   const { Responses, ConsumedCapacity } = await node.client.batchExecuteStatement({
     Statements: [
-      { Statement: `INSERT INTO "${music}" VALUE {'Artist': 'batch', 'SongTitle': '1'}` },
       { Statement: `SELECT Note FROM "${orders}" WHERE OrderID = 100 AND Line = 2`, ConsistentRead: true },
       { Statement: `SLECT * FROM "${orders}"` },
       { Statement: `SELECT * FROM "${orders}" WHERE OrderID = 100` },
       { Statement: 'SELECT * FROM "no-such-table" WHERE pk = 1' },
-      { Statement: `UPDATE "${music}" SET x = 1 WHERE Artist = 'nobody' AND SongTitle = '1'` },
     ],
     ReturnConsumedCapacity: 'TOTAL',
   });
   assert.deepEqual(
     Responses?.map(({ Error: error }) => error?.Code),
-    [undefined, undefined, 'ValidationError', 'ValidationError', 'ResourceNotFound', 'ConditionalCheckFailed'],
+    [undefined, 'ValidationError', 'ValidationError', 'ResourceNotFound'],
   );
-  assert.deepEqual(Responses?.[1], { TableName: orders, Item: { Note: { S: 'n100/2' } } });
-  assert.match(Responses![3]!.Error!.Message!, /must specify the primary key in the where clause/);
+  assert.deepEqual(Responses?.[0], { TableName: orders, Item: { Note: { S: 'n100/2' } } });
+  assert.match(Responses![2]!.Error!.Message!, /must specify the primary key in the where clause/);
   assert.equal(ConsumedCapacity?.find(({ TableName }) => TableName === orders)?.CapacityUnits, 1);
+  const written = await node.client.batchExecuteStatement({
+    Statements: [
+      { Statement: `INSERT INTO "${music}" VALUE {'Artist': 'batch', 'SongTitle': '1'}` },
+      { Statement: `UPDATE "${music}" SET x = 1 WHERE Artist = 'nobody' AND SongTitle = '1'` },
+    ],
+  });
+  assert.deepEqual(
+    written.Responses?.map(({ Error: error }) => error?.Code),
+    [undefined, 'ConditionalCheckFailed'],
+  );
+});
+
+test('what SET adds to may be a function, on either side', async () => {
+  const key = "Artist = 'sums' AND SongTitle = '1'";
+  await execute(`INSERT INTO "${music}" VALUE {'Artist': 'sums', 'SongTitle': '1'}`);
+  for (const [sum, n] of [
+    ['if_not_exists(n, 0) + 1', '1'],
+    ['5 - if_not_exists(n, 0)', '4'],
+    ['if_not_exists(n, 0) - if_not_exists(m, 2)', '2'],
+  ] as const) {
+    const { Items } = await execute(`UPDATE "${music}" SET n = ${sum} WHERE ${key} RETURNING MODIFIED NEW *`);
+    assert.deepEqual(Items, [{ n: { N: n } }], sum);
+  }
+});
+
+test('a batch that reads and writes is refused whole', async () => {
+  const Statements = [
+    { Statement: `INSERT INTO "${music}" VALUE {'Artist': 'mixed', 'SongTitle': '1'}` },
+    { Statement: `SLECT * FROM "${orders}"` },
+    { Statement: `SELECT Note FROM "${orders}" WHERE OrderID = 100 AND Line = 2` },
+  ];
+  await assert.rejects(
+    node.client.batchExecuteStatement({ Statements }),
+    fails('The entire batch must consist of either read statements or write statements, you cannot mix both'),
+  );
+  assert.deepEqual((await execute(`SELECT * FROM "${music}" WHERE Artist = 'mixed'`)).Items, []);
+});
+
+test('IS asks for types by the names of PartiQL, and functions are compared with true and false', async () => {
+  const key = "Artist = 'types' AND SongTitle = '1'";
+  const values: readonly AttributeValue[] = [
+    { BOOL: false },
+    { NULL: true },
+    { S: 's' },
+    { N: '1' },
+    { B: Uint8Array.of(1) },
+    { L: [] },
+    { M: {} },
+    { SS: ['a'] },
+    { NS: ['1'] },
+    { BS: [Uint8Array.of(1)] },
+  ];
+  const names = values.map((value) => Object.keys(value)[0]!);
+  await execute(
+    `INSERT INTO "${music}" VALUE {'Artist': 'types', 'SongTitle': '1', ${names.map((name) => `'${name}': ?`).join()}}`,
+    [...values],
+  );
+  const holds = async (condition: string) =>
+    (await execute(`SELECT * FROM "${music}" WHERE ${key} AND ${condition}`)).Items!.length === 1;
+  const of = async (type: string) => {
+    const found: string[] = [];
+    for (const name of names) {
+      const is = await holds(`"${name}" IS ${type}`);
+      assert.equal(await holds(`"${name}" IS NOT ${type}`), !is, `${name} ${type}`);
+      if (is) found.push(name);
+    }
+    return found.join(' ');
+  };
+  const types = { BOOL: 'BOOL', boolean: 'BOOL', Null: 'NULL', STRING: 'S', DECIMAL: 'N', NUMERIC: 'N', BLOB: 'B' };
+  for (const [type, name] of Object.entries(types)) assert.equal(await of(type), name, type);
+  for (const [type, name] of Object.entries({ LIST: 'L', STRUCT: 'M', TUPLE: 'M', BAG: 'SS NS BS', MISSING: '' }))
+    assert.equal(await of(type), name, type);
+  assert.ok(await holds('attribute_exists(S) = true'));
+  assert.ok(await holds("begins_with(S, 'x') = false"));
+  assert.ok(await holds("contains(S, 'x') <> true"));
+  assert.ok(!(await holds('attribute_not_exists(S) <> FALSE')));
+  for (const condition of ['attribute_exists(S) = 1', 'attribute_exists(S) < true', '1 = attribute_exists(S)'])
+    await assert.rejects(
+      holds(condition),
+      fails('The function is not allowed to be used this way in an expression; function: attribute_exists'),
+      condition,
+    );
 });
 
 test('transactions write all or nothing, once under a token, and read at one moment', async () => {

@@ -56,12 +56,15 @@ export function partiqlOperations(parts: ItemParts & TransactionParts): Record<s
   const BatchExecuteStatement: Operation<BatchExecuteStatementInput> = async (input, { region, refusedEntries }) => {
     const { Statements = [], ReturnConsumedCapacity: wish } = input;
     const sums = new Map<Table, UnitsSum>();
+    const read = Statements.map((request) => readAlone(request));
+    checkNotMixed(read);
     const run = async (request: BatchStatementRequest, entry: number) => {
       const refused = refusedEntries?.get(entry);
       if (refused) return { Error: { Code: 'AccessDenied', Message: refused.message } };
+      const bound = read[entry]!;
+      if (bound instanceof DomainError) return { Error: batchError(bound) };
       let table: Table | undefined;
       try {
-        const bound = boundOf(request);
         table = tables.get(bound.action.source.table, region);
         const { item, units } = await runOne(table, bound, request, isCounted(wish));
         const sum = sums.get(table) ?? new UnitsSum();
@@ -149,6 +152,23 @@ const showsOld = ({ ReturnValuesOnConditionCheckFailure: wish }: Guarded) => wis
 
 function boundOf({ Statement, Parameters }: ParameterizedStatement): BoundStatement {
   return bindStatement(Statement!, Parameters as AttributeValue[] | undefined);
+}
+
+/** A statement of a batch: what is wrong with one is its answer, and not the batch's. */
+function readAlone(request: BatchStatementRequest): BoundStatement | DomainError {
+  try {
+    return boundOf(request);
+  } catch (error) {
+    if (!(error instanceof DomainError)) throw error;
+    return error;
+  }
+}
+
+/** @throws DynamodbError `validation-failed`: a batch that reads and writes */
+function checkNotMixed(statements: readonly (BoundStatement | DomainError)[]): void {
+  const kinds = statements.flatMap((bound) => (bound instanceof DomainError ? [] : [bound.action.kind === 'select']));
+  if (new Set(kinds).size < 2) return;
+  throw invalid('The entire batch must consist of either read statements or write statements, you cannot mix both');
 }
 
 function capacityOf(shown: ReturnType<typeof shownCapacity>) {

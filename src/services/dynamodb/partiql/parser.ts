@@ -1,7 +1,7 @@
 import { invalid } from '../errors.ts';
 import { kept } from '../expressions/cache.ts';
 import { CONDITION_FUNCTIONS, type Comparator, type ConditionNode } from '../expressions/condition-syntax.ts';
-import type { FunctionNode, OperandNode, PathNode, ValueNode } from '../expressions/syntax.ts';
+import { type FunctionNode, misused, type OperandNode, type PathNode, type ValueNode } from '../expressions/syntax.ts';
 import type { ClauseNode, SetValueNode } from '../expressions/update-syntax.ts';
 import { PARTIQL_LIMITS } from './limits.ts';
 import type { Action, OrderTerm, Returning, Source, Statement, ValueTemplate } from './statement.ts';
@@ -285,21 +285,25 @@ class Parser {
   }
 
   #comparison(): ConditionNode {
-    const start = this.#token;
-    const left = this.#operand();
+    const left = this.#operand(true);
     const op = this.#token.kind === 'symbol' ? COMPARATORS.get(this.#token.text) : undefined;
     if (op !== undefined) {
       this.#at++;
-      return { kind: 'compare', op, operands: [left, this.#operand()] };
+      return isPredicate(left) ? this.#compared(left, op) : { kind: 'compare', op, operands: [left, this.#operand()] };
     }
+    if (isPredicate(left)) return left;
     if (this.#take('IS')) return this.#is(left);
     const negated = this.#isWord('NOT') && this.#take('NOT');
     const condition = this.#range(left);
     if (condition) return negated ? { kind: 'not', term: condition } : condition;
-    if (left.kind !== 'function' || left.name === 'size' || negated) throw notWellFormed('Unexpected term');
-    if (!CONDITION_FUNCTIONS.has(left.name))
-      throw invalid(`Unrecognized function: ${left.name} at ${positionOf(this.#text, start)}`);
-    return left;
+    throw notWellFormed('Unexpected term');
+  }
+
+  /** A function that holds or does not, which a statement may compare with `true` and `false`. */
+  #compared(predicate: FunctionNode, op: Comparator): ConditionNode {
+    const value = this.#take('TRUE') ? true : this.#take('FALSE') ? false : undefined;
+    if (value === undefined || (op !== '=' && op !== '<>')) throw invalid(misused(predicate.name));
+    return value === (op === '=') ? predicate : { kind: 'not', term: predicate };
   }
 
   #range(left: OperandNode): ConditionNode | undefined {
@@ -324,13 +328,22 @@ class Parser {
 
   #isType(left: OperandNode): ConditionNode {
     if (this.#take('MISSING')) return { kind: 'function', name: 'attribute_not_exists', args: [left] };
-    if (!this.#take('NULL')) throw notWellFormed('Expected type name');
-    const type = this.#valueNode({ kind: 'string', text: 'NULL' });
-    return { kind: 'function', name: 'attribute_type', args: [left, type] };
+    const types = this.#token.kind === 'name' ? TYPE_NAMES.get(this.#token.text.toUpperCase()) : undefined;
+    if (types === undefined) throw notWellFormed('Expected type name');
+    this.#at++;
+    const terms = types.map((text): ConditionNode => {
+      return { kind: 'function', name: 'attribute_type', args: [left, this.#valueNode({ kind: 'string', text })] };
+    });
+    return terms.length === 1 ? terms[0]! : { kind: 'or', terms };
   }
 
-  #operand(): OperandNode {
-    if (this.#isFunction()) return this.#function();
+  /** @param mayHold  whether it may be a function that is a condition of its own */
+  #operand(mayHold = false): OperandNode {
+    if (this.#isFunction()) {
+      const called = this.#function();
+      if (isPredicate(called) && !mayHold) throw invalid(misused(called.name));
+      return called;
+    }
     if (this.#isName) return this.#path();
     const { kind, text } = this.#token;
     if (kind === 'name' && OPERATOR_WORDS.has(text.toUpperCase())) throw notWellFormed('Unexpected operator');
@@ -367,13 +380,9 @@ class Parser {
   #assignment(): ClauseNode {
     const path = this.#path();
     this.#expect('=');
-    if (!this.#isFunction()) return { action: 'SET', path, value: this.#sum() };
-    const token = this.#token;
-    const name = token.text.toLowerCase();
+    const name = this.#isFunction() ? this.#token.text.toLowerCase() : undefined;
     if (name === 'set_add' || name === 'set_delete') return this.#setOperation(path, name);
-    if (name !== 'list_append' && name !== 'if_not_exists')
-      throw invalid(`Unrecognized function: ${name} at ${positionOf(this.#text, token)}`);
-    return { action: 'SET', path, value: this.#updateFunction(name) };
+    return { action: 'SET', path, value: this.#sum() };
   }
 
   #updateFunction(name: string): FunctionNode {
@@ -468,6 +477,26 @@ class Parser {
     return [text, this.#value()];
   }
 }
+
+/** A function that is a condition of its own: of an operand only `size` is one. */
+function isPredicate(operand: OperandNode): operand is FunctionNode {
+  return operand.kind === 'function' && operand.name !== 'size';
+}
+
+/** Types that `IS` asks for by PartiQL's names, as DynamoDB calls them. */
+const TYPE_NAMES: ReadonlyMap<string, readonly string[]> = new Map([
+  ['BOOL', ['BOOL']],
+  ['BOOLEAN', ['BOOL']],
+  ['NULL', ['NULL']],
+  ['STRING', ['S']],
+  ['DECIMAL', ['N']],
+  ['NUMERIC', ['N']],
+  ['BLOB', ['B']],
+  ['LIST', ['L']],
+  ['STRUCT', ['M']],
+  ['TUPLE', ['M']],
+  ['BAG', ['SS', 'NS', 'BS']],
+]);
 
 const LITERAL_WORDS: ReadonlySet<string> = new Set(['TRUE', 'FALSE', 'NULL']);
 const NO_FUNCTIONS: ReadonlySet<string> = new Set(['NOT', 'IN', 'AND', 'OR', 'WHERE', 'VALUE', 'BETWEEN']);
