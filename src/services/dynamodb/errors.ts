@@ -41,6 +41,17 @@ export type DynamodbErrorCode = keyof typeof DYNAMODB_ANSWERS;
 
 export class DynamodbError extends DomainError<DynamodbErrorCode> {}
 
+/** What is wrong with a request as it stands, in both wordings that AWS has for it. */
+export class RequestRefusal extends DynamodbError {
+  /** How operations word it that read requests in AWS's newer way. */
+  readonly newer: string;
+
+  constructor(message: string, newer: string) {
+    super('validation-failed', message);
+    this.newer = newer;
+  }
+}
+
 const NOT_FOUND = 'Requested resource not found';
 
 /** A table that is not there, as the operations on items say it. */
@@ -51,3 +62,26 @@ export const invalid = (message: string) => new DynamodbError('validation-failed
 
 export const streamNotFound = (arn: string) =>
   new DynamodbError('resource-not-found', `Requested resource not found: Stream: ${arn} not found`);
+
+/** Runs what reads a request in AWS's newer way. @throws what it throws, in the newer wording */
+export function newlyWorded<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof RequestRefusal ? invalid(error.newer) : error;
+  }
+}
+
+/**
+ * Runs what reads the request of PutItem, UpdateItem or DeleteItem before its table is looked at: AWS says of what is wrong
+ * there, expressions included, that it is one validation error.
+ * @throws what it throws, in the newer wording and that envelope
+ */
+export function enveloped<T>(read: () => T): T {
+  try {
+    return newlyWorded(read);
+  } catch (error) {
+    if (!(error instanceof DynamodbError) || error.code !== 'validation-failed') throw error;
+    throw invalid(`1 validation error detected: ${error.message}`);
+  }
+}

@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { DynamodbError, invalid } from '../errors.ts';
+import { DynamodbError, invalid, RequestRefusal } from '../errors.ts';
 import type { Attributes, AttributeValue } from '../model/attribute-value.ts';
 import { sizeOfAttributes, utf8Length } from '../model/size.ts';
 import { checkedValue } from '../model/values.ts';
@@ -103,7 +103,10 @@ function checkedSubstitute(value: AttributeValue, ref: string): AttributeValue {
     return checkedValue(value);
   } catch (error) {
     if (!(error instanceof DynamodbError)) throw error;
-    throw invalid(`ExpressionAttributeValues contains invalid value: ${error.message} for key ${ref}`);
+    throw new RequestRefusal(
+      `ExpressionAttributeValues contains invalid value: ${error.message} for key ${ref}`,
+      error instanceof RequestRefusal ? error.newer : error.message,
+    );
   }
 }
 

@@ -328,14 +328,20 @@ test('key conditions that are none are refused in the words of AWS', () => {
     ['pk = :p AND attribute_exists(sk)', 'Invalid operator used in KeyConditionExpression: attribute_exists'],
     ['pk = :p AND size(sk) = :v', 'KeyConditionExpressions cannot contain nested operations'],
     ['pk = :p AND sk.x = :v', 'KeyConditionExpressions cannot have conditions on nested attributes'],
-    ['pk = :p AND pk = :p', 'KeyConditionExpressions must only contain one condition per key'],
+    [
+      'pk = :p AND pk = :p',
+      'Invalid KeyConditionExpression: KeyConditionExpressions must only contain one condition per key',
+    ],
     ['pk = sk', 'Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition'],
     [':p = :v', 'Invalid condition in KeyConditionExpression: No key attribute specified'],
     [
       ':v BETWEEN sk AND :v',
       'Invalid condition in KeyConditionExpression: BETWEEN operator must have the key attribute as its first operand',
     ],
-    ['pk = :p AND sk = :v AND x = :v', 'Conditions can be of length 1 or 2 only'],
+    [
+      'pk = :p AND sk = :v AND x = :v',
+      'The number of query conditions (3) exceeds the number of key attributes defined in the schema (2)',
+    ],
     [
       'pk = :p AND sk BETWEEN :v AND :w',
       'Invalid KeyConditionExpression: The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound operand: AttributeValue: {N:1}, upper bound operand: AttributeValue: {N:0}',

@@ -5,7 +5,7 @@ import type { Bindings } from './bindings.ts';
 import { kept } from './cache.ts';
 import { compileNode } from './condition.ts';
 import { type ComparisonNode, type ConditionNode, parseCondition } from './condition-syntax.ts';
-import type { PathNode, ValueNode } from './syntax.ts';
+import { type PathNode, refused, type ValueNode } from './syntax.ts';
 
 /** What is asked of a sort key: `between` has two values, the others one. */
 export interface RangeCondition {
@@ -48,10 +48,24 @@ export const compileKeyCondition = kept((text, _parameter: typeof PARAMETER): Co
   return {
     bind: (bindings) => {
       checked.bind(bindings);
-      return keyConditionOf(conditionsOf(node, bindings));
+      const conditions = conditionsOf(node, bindings);
+      return {
+        bind: (key) => {
+          checkCount(conditions.size, keyAttributes(key).length);
+          return forKey(conditions, key);
+        },
+      };
     },
   };
 });
+
+/** AWS says of an expression with too many conditions another thing than of `KeyConditions`. */
+function checkCount(conditions: number, attributes: number): void {
+  if (conditions <= Math.max(attributes, SIMPLE_MAX)) return;
+  throw invalid(
+    `The number of query conditions (${conditions}) exceeds the number of key attributes defined in the schema (${attributes})`,
+  );
+}
 
 /** Conditions by the attribute they are for. */
 export type KeyConditions = ReadonlyMap<string, RangeCondition>;
@@ -130,7 +144,8 @@ function conditionsOf(node: ConditionNode, bindings: Bindings): KeyConditions {
   const conditions = new Map<string, RangeCondition>();
   for (const comparison of comparisonsOf(node)) {
     const [name, condition] = conditionOf(comparison, bindings);
-    if (conditions.has(name)) throw invalid('KeyConditionExpressions must only contain one condition per key');
+    if (conditions.has(name))
+      throw refused(PARAMETER, 'KeyConditionExpressions must only contain one condition per key');
     conditions.set(name, condition);
   }
   return conditions;

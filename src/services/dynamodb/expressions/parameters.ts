@@ -1,4 +1,4 @@
-import { invalid } from '../errors.ts';
+import { invalid, RequestRefusal } from '../errors.ts';
 import type { Attributes } from '../model/attribute-value.ts';
 import { Bindings } from './bindings.ts';
 import { type BoundCondition, compileCondition } from './condition.ts';
@@ -110,10 +110,8 @@ function checkMixed(request: ExpressionRequest, { expressions, legacy = [] }: Al
   const withValues = expressions.filter((name) => name !== 'ProjectionExpression');
   if (request.ExpressionAttributeValues === undefined || withValues.some((name) => request[name] !== undefined)) return;
   if (withValues.length === 0) return;
-  throw invalid(
-    `ExpressionAttributeValues can only be specified when using expressions: ` +
-      `${withValues.join(' and ')} ${withValues.length > 1 ? 'are' : 'is'} null`,
-  );
+  const newer = 'ExpressionAttributeValues can only be specified when using expressions';
+  throw new RequestRefusal(`${newer}: ${withValues.join(' and ')} ${withValues.length > 1 ? 'are' : 'is'} null`, newer);
 }
 
 /** `KeyConditions` go with a filter and a projection that are expressions. */

@@ -28,7 +28,12 @@ export interface ChangeWishes {
 
 /** An item as a request gives it: checked, canonical and not too large. @throws DynamodbError `validation-failed` */
 export function itemToPut(attributes: Attributes): StoredItem {
-  const item = itemOf(checkedAttributes(attributes));
+  return checkedItem(checkedAttributes(attributes));
+}
+
+/** An item of attributes that are checked already. @throws DynamodbError `validation-failed`: it is too large */
+export function checkedItem(attributes: Attributes): StoredItem {
+  const item = itemOf(attributes);
   if (item.sizeBytes > ITEM_LIMITS.itemBytesMax) throw invalid('Item size has exceeded the maximum allowed size');
   return item;
 }

@@ -1,4 +1,4 @@
-import { invalid } from '../errors.ts';
+import { invalid, RequestRefusal } from '../errors.ts';
 
 /**
  * Numbers of DynamoDB: decimals of 38 significant digits, and magnitudes from 1E-130 to 9.99...E+125.
@@ -106,7 +106,8 @@ function parse(text: string): Decimal {
 }
 
 function notNumeric(text: string) {
-  return invalid(`The parameter cannot be converted to a numeric value${text === '' ? '' : `: ${text}`}`);
+  const newer = `The parameter cannot be converted to a numeric value: ${text}`;
+  return new RequestRefusal(text === '' ? newer.slice(0, -2) : newer, newer);
 }
 
 /** Where the leading zeros end. */

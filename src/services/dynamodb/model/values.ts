@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { invalid } from '../errors.ts';
+import { invalid, RequestRefusal } from '../errors.ts';
 import type { Attributes, AttributeType, AttributeValue } from './attribute-value.ts';
 import { canonicalNumber, compareNumbers } from './number.ts';
 import { compareTexts } from './text.ts';
@@ -67,7 +67,18 @@ export function checkDepth(value: AttributeValue, level: number): void {
   else if ('M' in value) for (const member of Object.values(value.M)) checkDepth(member, level + 1);
 }
 
-const wrong = (message: string) => invalid(`One or more parameter values were invalid: ${message}`);
+const WRONG = 'One or more parameter values were invalid: ';
+const wrong = (message: string) => invalid(WRONG + message);
+
+const duplicates = (what: string, newer: string) =>
+  new RequestRefusal(`${WRONG}Input collection ${what} duplicates.`, `${WRONG}Input collection ${newer} duplicates.`);
+
+/** Members as AWS's newer wording lists them: those before the first repeated one in their order, then the others as they came. */
+function upToRepeated<T>(members: readonly T[], texts: readonly string[], order: (a: T, b: T) => number): readonly T[] {
+  const seen = new Set<string>();
+  const repeated = texts.findIndex((text) => seen.size === seen.add(text).size);
+  return [...members.slice(0, repeated).sort(order), ...members.slice(repeated)];
+}
 
 type Check<Type extends AttributeType> = (
   value: Extract<AttributeValue, Record<Type, unknown>>,
@@ -80,25 +91,34 @@ const CHECKS: { readonly [Type in AttributeType]?: Check<Type> } = {
     const text = canonicalNumber(value.N);
     return text === value.N ? value : { N: text };
   },
-  // AWS once refused false, and now takes it for true.
-  NULL: (value) => (value.NULL ? value : { NULL: true }),
+  NULL: (value) => {
+    if (!value.NULL) throw wrong('Null attribute value types must have the value of true');
+    return value;
+  },
   SS: (value) => {
     if (value.SS.length === 0) throw wrong('An string set  may not be empty');
     const texts = mapList(value.SS, (text) => text.toWellFormed());
-    if (new Set(texts).size < texts.length) throw wrong(`Input collection [${texts.join(', ')}] contains duplicates.`);
+    if (new Set(texts).size < texts.length) {
+      const newer = upToRepeated(texts, texts, compareTexts).map((text) => `"${text}"`);
+      throw duplicates(`[${texts.join(', ')}] contains`, `[${newer.join(', ')}] contains`);
+    }
     return sortedSet(texts === value.SS ? value : { SS: texts });
   },
   NS: (value) => {
     if (value.NS.length === 0) throw wrong('An number set  may not be empty');
     const numbers = mapList(value.NS, canonicalNumber);
-    if (new Set(numbers).size < numbers.length) throw invalid('Input collection contains duplicates');
+    if (new Set(numbers).size < numbers.length)
+      throw new RequestRefusal('Input collection contains duplicates', `${WRONG}Input collection contains duplicates.`);
     return sortedSet(numbers === value.NS ? value : { NS: numbers });
   },
   BS: (value) => {
     if (value.BS.length === 0) throw wrong('Binary sets should not be empty');
-    const texts = value.BS.map((bytes) => Buffer.from(bytes).toString('base64'));
-    if (new Set(texts).size < texts.length)
-      throw wrong(`Input collection [${texts.join(', ')}]of type BS contains duplicates.`);
+    const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
+    const texts = value.BS.map(base64);
+    if (new Set(texts).size < texts.length) {
+      const newer = upToRepeated(value.BS, texts, Buffer.compare).map((bytes) => `"${base64(bytes)}"`);
+      throw duplicates(`[${texts.join(', ')}]of type BS contains`, `[${newer.join()}]of type BS contains`);
+    }
     return sortedSet(value);
   },
   L: (value, depth) => {

@@ -8,7 +8,7 @@ import type {
 import { hasCode } from '../../../base/index.ts';
 import { RawJson } from '../../../codec/aws/index.ts';
 import type { Operation } from '../../index.ts';
-import { DynamodbError, invalid } from '../errors.ts';
+import { DynamodbError, invalid, newlyWorded } from '../errors.ts';
 import { type Expressions, readExpressions } from '../expressions/index.ts';
 import { type CapacityWish, readUnits } from '../items/capacity.ts';
 import { deleteChange, itemToPut, putChange } from '../items/changes.ts';
@@ -36,7 +36,7 @@ export function batchOperations({ tables, records, writer, meters }: ItemParts):
     }
     const gets = requests.flatMap((request) => {
       const table = tables.get(request.name, region);
-      return request.keys.map((key) => ({ request, table, key, row: rowOfKey(table.key, key) }));
+      return request.keys.map((key) => ({ request, table, key, row: newlyWorded(() => rowOfKey(table.key, key)) }));
     });
     checkDistinct(gets);
     const found = await records.getAll(gets.map(({ table, row }) => ({ space: table.space, key: row })));

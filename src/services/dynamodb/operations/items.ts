@@ -2,10 +2,10 @@ import type { DeleteItemInput, GetItemInput, PutItemInput, UpdateItemInput } fro
 import { RawJson } from '../../../codec/aws/index.ts';
 import type { Records } from '../../../store/index.ts';
 import type { Operation } from '../../index.ts';
-import { invalid } from '../errors.ts';
+import { enveloped, invalid, newlyWorded } from '../errors.ts';
 import { checkKeyPaths, readExpressions, type Updated } from '../expressions/index.ts';
 import { type CapacityWish, readUnits } from '../items/capacity.ts';
-import { deleteChange, type Guard, itemToPut, putChange, updateChange } from '../items/changes.ts';
+import { checkedItem, deleteChange, type Guard, putChange, updateChange } from '../items/changes.ts';
 import { collectionOf } from '../items/collections.ts';
 import { isCounted, shownCapacity } from '../items/consumed.ts';
 import { rowOfKey } from '../items/keys.ts';
@@ -14,6 +14,7 @@ import type { Writer } from '../items/writer.ts';
 import type { Attributes } from '../model/attribute-value.ts';
 import { decodeItem } from '../model/stored.ts';
 import type { StoredItem, Table, TableDirectory } from '../model/table.ts';
+import { checkedAttributes } from '../model/values.ts';
 
 /** What the operations on items work with. */
 export interface ItemParts {
@@ -40,8 +41,11 @@ export function itemOperations({ tables, records, writer, meters }: ItemParts): 
 
   const PutItem: Operation<PutItemInput> = async (input, { region }) => {
     const { ReturnValues = 'NONE', ReturnConsumedCapacity: wish } = input;
-    const condition = conditionOf(input as Request, ReturnValues);
-    const item = itemToPut(input.Item as Attributes);
+    const { condition, attributes } = enveloped(() => ({
+      condition: conditionOf(input as Request, ReturnValues),
+      attributes: checkedAttributes(input.Item as Attributes),
+    }));
+    const item = checkedItem(attributes);
     const table = tables.get(input.TableName!, region);
     const wishes = { returnsOld: ReturnValues === 'ALL_OLD', counted: isCounted(wish) };
     const { old, units } = await writer.write(putChange(table, item, guardOf(input, condition), wishes));
@@ -51,10 +55,13 @@ export function itemOperations({ tables, records, writer, meters }: ItemParts): 
 
   const DeleteItem: Operation<DeleteItemInput> = async (input, { region }) => {
     const { ReturnValues = 'NONE', ReturnConsumedCapacity: wish } = input;
-    const condition = conditionOf(input as Request, ReturnValues);
+    const { condition, key } = enveloped(() => ({
+      condition: conditionOf(input as Request, ReturnValues),
+      key: checkedAttributes(input.Key as Attributes),
+    }));
     const table = tables.get(input.TableName!, region);
     const wishes = { returnsOld: ReturnValues === 'ALL_OLD', counted: isCounted(wish) };
-    const change = deleteChange(table, input.Key as Attributes, guardOf(input, condition), wishes);
+    const change = deleteChange(table, key, guardOf(input, condition), wishes);
     const { old, units } = await writer.write(change);
     const collection = await collections(table, input.Key as Attributes, input);
     return { ...shownOld(ReturnValues, old), ...consumed(table, units, wish), ...collection };
@@ -62,15 +69,18 @@ export function itemOperations({ tables, records, writer, meters }: ItemParts): 
 
   const UpdateItem: Operation<UpdateItemInput> = async (input, { region }) => {
     const { ReturnValues = 'NONE', ReturnConsumedCapacity: wish } = input;
-    const { condition, update } = readExpressions(input as Request, {
-      expressions: ['UpdateExpression', 'ConditionExpression'],
-      legacy: ['AttributeUpdates', 'Expected', 'ConditionalOperator'],
-    });
+    const { condition, update, key } = enveloped(() => ({
+      ...readExpressions(input as Request, {
+        expressions: ['UpdateExpression', 'ConditionExpression'],
+        legacy: ['AttributeUpdates', 'Expected', 'ConditionalOperator'],
+      }),
+      key: checkedAttributes(input.Key as Attributes),
+    }));
     const table = tables.get(input.TableName!, region);
     let result: Updated | undefined;
     const change = updateChange(
       table,
-      input.Key as Attributes,
+      key,
       update,
       guardOf(input, condition),
       { counted: isCounted(wish) },
@@ -94,7 +104,8 @@ export function itemOperations({ tables, records, writer, meters }: ItemParts): 
     });
     const table = tables.get(input.TableName!, region);
     if (projection) checkKeyPaths(table, projection.paths);
-    const row = await records.get(table.space, rowOfKey(table.key, input.Key as Attributes));
+    const key = newlyWorded(() => rowOfKey(table.key, input.Key as Attributes));
+    const row = await records.get(table.space, key);
     const item = row && decodeItem(row.value);
     const units = readUnits(item?.sizeBytes ?? 0, ConsistentRead);
     table.throughput.read(units);

@@ -1,7 +1,7 @@
 import type { QueryInput, ScanInput } from '@aws-sdk/client-dynamodb';
 import { RawJson } from '../../../codec/aws/index.ts';
 import type { Operation } from '../../index.ts';
-import { invalid } from '../errors.ts';
+import { invalid, newlyWorded } from '../errors.ts';
 import { checkKeyPaths, type Expressions, type KeyCondition, readExpressions } from '../expressions/index.ts';
 import type { CapacityWish } from '../items/capacity.ts';
 import { shownCapacity } from '../items/consumed.ts';
@@ -29,10 +29,12 @@ const OUTSIDE = 'The provided starting key is outside query boundaries based on 
 /** Query and Scan. */
 export function queryOperations({ tables, records, meters }: ItemParts): Record<string, Operation> {
   const Query: Operation<QueryInput> = async (input, { region }) => {
-    const expressions = readExpressions(input as Request, {
-      expressions: ['ProjectionExpression', 'FilterExpression', 'KeyConditionExpression'],
-      legacy: ['AttributesToGet', 'QueryFilter', 'ConditionalOperator', 'KeyConditions'],
-    });
+    const expressions = newlyWorded(() =>
+      readExpressions(input as Request, {
+        expressions: ['ProjectionExpression', 'FilterExpression', 'KeyConditionExpression'],
+        legacy: ['AttributesToGet', 'QueryFilter', 'ConditionalOperator', 'KeyConditions'],
+      }),
+    );
     if (!expressions.keyCondition) {
       throw invalid('Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.');
     }
@@ -123,7 +125,7 @@ function consumed({ table, index }: Readable, { units }: Page, wish: CapacityWis
 
 /** @throws DynamodbError `validation-failed`: it is no key, or none that a page of this query can have ended with */
 function startOfQuery(source: Readable, start: Attributes, all: RowRange, { range }: KeyCondition): Buffer {
-  const row = startRow(source, start, 'query');
+  const row = newlyWorded(() => startRow(source, start, 'query'));
   if (isWithin(all, row)) return row;
   throw invalid(range ? 'The provided starting key does not match the range key predicate' : OUTSIDE);
 }

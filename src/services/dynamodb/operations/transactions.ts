@@ -17,6 +17,7 @@ import type { WantedChange } from '../items/writer.ts';
 import type { Attributes } from '../model/attribute-value.ts';
 import { sizeOfAttributes } from '../model/size.ts';
 import type { Table } from '../model/table.ts';
+import { checkedAttributes } from '../model/values.ts';
 import type { ItemParts } from './items.ts';
 
 /** TransactWriteItems and TransactGetItems. */
@@ -33,10 +34,10 @@ export function transactionOperations(parts: ItemParts & TransactionParts): Reco
     const { TransactItems = [], ReturnConsumedCapacity: wish } = input;
     const gets = TransactItems.map(({ Get }) => readGet(Get!));
     const errors: DynamodbError[] = [];
-    const places = gets.map(({ get }, at) => {
+    const places = gets.map(({ get, key }, at) => {
       const table = tables.get(get.TableName!, region);
-      const key = reasonAt(errors, at, () => rowOfKey(table.key, get.Key as Attributes));
-      return { table, key: key ?? new Uint8Array(0) };
+      const row = reasonAt(errors, at, () => rowOfKey(table.key, key));
+      return { table, key: row ?? new Uint8Array(0) };
     });
     if (errors.length > 0) throw cancelled(errors, gets.length);
     const { items, capacity } = await readTogether(records, places, wish);
@@ -52,7 +53,7 @@ export function transactionOperations(parts: ItemParts & TransactionParts): Reco
 
 type Request = Parameters<typeof readExpressions>[0];
 
-/** A part of a transaction, read as far as it can be without its table. */
+/** A part of a transaction, read as far as it can be without its table: what is wrong there is no reason of a cancellation. */
 interface Part {
   readonly tableName: string;
   /** Counts towards the size of the transaction. */
@@ -87,7 +88,7 @@ function readPart(item: TransactWriteItem): Part {
     return { tableName: put.TableName!, sizeBytes: toPut.sizeBytes, change };
   }
   const keyed = (item.Delete ?? item.ConditionCheck ?? item.Update)!;
-  const key = keyed.Key as Attributes;
+  const key = checkedAttributes(keyed.Key as Attributes);
   const part = { tableName: keyed.TableName!, sizeBytes: sizeOfAttributes(key) };
   if (item.Update) {
     const update = item.Update;
@@ -116,5 +117,5 @@ function readGet(get: Get) {
     expressions: ['ProjectionExpression'],
     inTransaction: true,
   });
-  return { get, projection };
+  return { get, key: checkedAttributes(get.Key as Attributes), projection };
 }
