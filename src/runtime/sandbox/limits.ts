@@ -4,9 +4,11 @@ export const SANDBOX_LIMITS = {
   processesMax: 1024,
   /** Open files of one process. AWS: 1,024. */
   openFilesMax: 1024,
-  /** Watchers of files (inotify) of one sandbox, and what they watch together; all of root's share the machine's limits, which are mostly 128 and some 100,000. */
+  /** Watchers of files (inotify) of one sandbox, and what they watch together; all sandboxes of an account share a user's limits, which are mostly 128 and some 100,000. */
   watchersMax: 4,
   watchedFilesMax: 4096,
+  /** Sandboxes that are made on the account of one user of the machine, where the node is root: they share what the kernel counts by user. */
+  accountMax: 16,
   /** Size of `/tmp` until the function asks for more, MB; what it asks for is 10,240 at most. */
   temporaryMb: 512,
   /** Largest file, bytes: the most ephemeral storage that a function can ask for. */

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmodSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isFrozen, pidOf } from '../../lambda/engines.ts';
 import { NODE_RUNTIME } from '../../runtime-api/fixtures.ts';
@@ -20,8 +20,29 @@ export interface Attack {
 
 const HAS_PYTHON = spawnSync('python3', ['--version']).status === 0;
 const HAS_PERL = spawnSync('perl', ['-v']).status === 0;
-/** Numbers of the system call. */
+/** Numbers of system calls. */
 const INOTIFY_INIT1: Readonly<Partial<Record<NodeJS.Architecture, string>>> = { x64: '294', arm64: '26' };
+const MQ_OPEN: typeof INOTIFY_INIT1 = { x64: '240', arm64: '180' };
+const MQ_UNLINK: typeof INOTIFY_INIT1 = { x64: '241', arm64: '181' };
+const RT_SIGQUEUEINFO: typeof INOTIFY_INIT1 = { x64: '129', arm64: '138' };
+/** What of root's share is left: it takes all for a moment. */
+const LEFT_OF_ROOT = `
+  my ($inotify, $open, $unlink) = map { $_ + 0 } @ARGV;
+  my ($watchers, $queues, $name) = (0, 0, "millrace-$$");
+  $watchers++ while $watchers < 1000 && syscall($inotify, 0) >= 0;
+  $queues++ while $queues < 1000 && syscall($open, $name, 0302, 0600, 0) >= 0 && syscall($unlink, $name) == 0;
+  print "$watchers $queues";`;
+/** Holds 4 watchers, all message queues that it gets, and 2,000 pending signals, until it is killed. */
+const HOLD_SHARES = `
+  use POSIX; $| = 1; $0 = $ARGV[0];
+  my (undef, $inotify, $open, $unlink, $queue) = map { $_ + 0 } @ARGV;
+  my $name = "millrace-$$";
+  syscall($inotify, 0) for 1 .. 4;
+  my $n = 0; $n++ while $n < 1000 && syscall($open, $name, 0302, 0600, 0) >= 0 && syscall($unlink, $name) == 0;
+  POSIX::sigprocmask(SIG_BLOCK, POSIX::SigSet->new(40));
+  my $info = pack("l3 x116", 40, 0, -1);
+  syscall($queue, $$, 40, $info) for 1 .. 2000;
+  print "held"; sleep 600;`;
 let serial = 0;
 
 /** A process of the function that leaves its group and session, and goes on for as long as nobody stops it. */
@@ -417,6 +438,42 @@ print(','.join(got))`;
         "return Number(cp.spawnSync('perl', ['-e', 'my $n = 0; $n++ while $n < 1000 && syscall($ARGV[0], 0) >= 0; print $n', e], { encoding: 'utf8' }).stdout);",
         INOTIFY_INIT1[process.arch],
       )) > 32,
+  },
+  {
+    name: 'file watches, message queues and pending signals of root, by several functions together',
+    openIn: ['process'],
+    ...(HAS_PERL ? (process.getuid!() === 0 ? {} : { needs: 'root' }) : { needs: 'perl' }),
+    attempt: async ({ house }) => {
+      const numbers = [INOTIFY_INIT1, MQ_OPEN, MQ_UNLINK, RT_SIGQUEUEINFO].map((of) => of[process.arch]!);
+      const left = () => {
+        const { stdout } = spawnSync('perl', ['-e', LEFT_OF_ROOT, ...numbers], { encoding: 'utf8' });
+        const [watchers = 0, queues = 0] = stdout.split(' ').map(Number);
+        // Those that other programs of root have pending are few.
+        const signals = Number(/^SigQ:\s*(\d+)/m.exec(readFileSync('/proc/self/status', 'latin1'))![1]);
+        return { watchers, queues, signals };
+      };
+      const before = left();
+      const titles = Array.from({ length: 6 }, () => `shares-${process.pid}-${serial++}`);
+      const specs = titles.map((title) =>
+        house.spec(
+          `exports.handler = (argv) => new Promise((held) => require('node:child_process')
+             .spawn('perl', ['-e', ...argv], { detached: true, stdio: ['ignore', 'pipe', 'ignore'] }).stdout.once('data', (bytes) => held(String(bytes))));`,
+          { name: title, timeoutMs: 30_000 },
+        ),
+      );
+      try {
+        for (const [index, title] of titles.entries())
+          if ((await house.invoke(specs[index]!, [HOLD_SHARES, title, ...numbers])).value !== 'held')
+            throw new Error('not held');
+        const now = left();
+        return (
+          before.watchers - now.watchers > 12 || now.queues < before.queues || now.signals > before.signals + 1_000
+        );
+      } finally {
+        for (const { arn } of specs) house.runtime.retire(arn);
+        for (const title of titles) await endLeftover(title);
+      }
+    },
   },
   {
     name: 'log flood',

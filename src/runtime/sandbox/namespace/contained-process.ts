@@ -10,6 +10,7 @@ import type { Launched, LaunchListener } from '../launcher/launcher.ts';
 import { SANDBOX_LIMITS } from '../limits.ts';
 import { memoryOf } from '../process-memory.ts';
 import type { Clone, Exit, Placement, SandboxErrorCode, SandboxProcess, SandboxRequest, Tenant } from '../sandbox.ts';
+import type { Stay } from './accounts.ts';
 import { folderOf, INSIDE, INSIDE_USER } from './bubblewrap.ts';
 import { ContainedClone } from './contained-clone.ts';
 import { descendantsOf } from './descendants.ts';
@@ -46,6 +47,8 @@ export interface ContainedOptions {
   readonly launch: (listener: LaunchListener) => Launched;
   /** User on the machine, where the node is root. */
   readonly user: number | undefined;
+  /** Disposed when it stands. Absent where the node is not root, or has no accounts. */
+  readonly stay?: Stay | undefined;
   readonly cgroup: Cgroup | undefined;
   /** Of a clone; absent where there are none to be had. */
   readonly newCgroup?: ((name: string) => Cgroup) | undefined;
@@ -231,10 +234,13 @@ export class ContainedProcess implements SandboxProcess {
 
   /** The child has its namespaces and waits. */
   async #admit(first: number): Promise<void> {
-    const { user, cgroup, network, request } = this.#options;
+    const { user, stay, cgroup, network, request } = this.#options;
     if (this.#killed) return this.#killAll();
     this.#namespaces = Namespaces.open(first, this.pid!);
-    writeMaps(first, user);
+    if (stay) await stay.map(first, user!);
+    else writeMaps(first, user);
+    stay?.[Symbol.dispose]();
+    if (this.#killed) return this.#killAll();
     this.#attached = network?.attach(basename(request.directory), this.#namespaces);
     await cgroup?.join(first);
     // Killed meanwhile it must not go on: its group was empty then.
@@ -260,9 +266,10 @@ export class ContainedProcess implements SandboxProcess {
   }
 
   async #end(): Promise<Exit> {
-    const { cgroup, network, request } = this.#options;
+    const { cgroup, stay, network, request } = this.#options;
     const { code, signal } = await this.#launched.ended;
     this.#killed = true;
+    stay?.[Symbol.dispose]();
     this.#killAll();
     await this.#launched.exited;
     // The kernel's count of those that it killed goes with the group.

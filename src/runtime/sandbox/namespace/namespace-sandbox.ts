@@ -1,10 +1,11 @@
 import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Clock, Random } from '../../../base/index.ts';
+import { type Clock, messageOf, type Random } from '../../../base/index.ts';
 import type { Cgroup, Cgroups, Controller } from '../cgroups.ts';
 import { type Launched, Launcher, type LaunchListener } from '../launcher/launcher.ts';
 import type { Hull, Sandbox, SandboxProcess, SandboxRequest } from '../sandbox.ts';
 import { explainFailure, missingForNetwork } from '../survey.ts';
+import { Accounts, type Stay, USERS } from './accounts.ts';
 import { Attaching } from './attaching.ts';
 import {
   type BubblewrapOptions,
@@ -23,15 +24,14 @@ import { seccompFilter } from './seccomp.ts';
 import { endStranded } from './stranded.ts';
 import { runTrial } from './trial.ts';
 
-/** Users on the machine that the functions of a node that is root run as: nobody else's by any convention (systemd.io/UIDS-GIDS). */
-const USERS = { first: 1_900_000_000, count: 1 << 20 } as const;
-
 /** What cannot be started: stands for a process that was not. */
 const NO_PROGRAM = { command: ['/dev/null'], environment: {}, directory: '/', hasDoors: false };
 const NOBODY = { user: undefined, cgroup: undefined, network: undefined };
 
 /** How the gap begins that is left by a network which cannot be had. */
 export const NO_NETWORK = 'functions reach the node and no other network';
+
+const NO_ACCOUNTS = 'file watches, message queues and pending signals of functions count as root’s';
 
 /** What it means for functions that a controller is missing. */
 const CONSEQUENCES: Readonly<Record<Controller, string>> = {
@@ -64,6 +64,7 @@ export class NamespaceSandbox implements Sandbox {
   readonly #attaching: Attaching;
   readonly #machine: OwnAddresses;
   readonly #launcher: Launcher;
+  #accounts: Accounts | undefined;
   #nextUser: number;
   /** Whether functions can be given a network. */
   #hasNetwork = true;
@@ -98,7 +99,10 @@ export class NamespaceSandbox implements Sandbox {
     const filter = seccompFilter(process.arch);
     if (!filter) throw new Error(`there is no filter for the system calls of ${process.arch}`);
     endStranded(dirname(options.directory));
-    const sandbox = new NamespaceSandbox(options, await Launcher.open(options.random));
+    const [launcher, accounts] = await Promise.all([Launcher.open(options.random), openAccounts(options.random)]);
+    const sandbox = new NamespaceSandbox(options, launcher);
+    if (accounts instanceof Accounts) sandbox.#accounts = accounts;
+    else if (accounts !== undefined) sandbox.gaps.push(`${NO_ACCOUNTS}: ${messageOf(accounts)}`);
     writeFileSync(sandbox.#filter, filter);
     for (const [controller, why] of Object.entries(options.cgroups.missing)) {
       sandbox.gaps.push(`${CONSEQUENCES[controller as Controller]}: ${why}`);
@@ -116,7 +120,14 @@ export class NamespaceSandbox implements Sandbox {
     const { directory, clock } = this.#options;
     const missing = missingForNetwork();
     if (missing) this.#dropNetwork(`${missing.why}. ${missing.remedy}`);
-    const trial = await runTrial(this, join(directory, 'trial'), clock);
+    let trial = await runTrial(this, join(directory, 'trial'), clock);
+    if (!trial.started && this.#accounts) {
+      const said = trial.said;
+      await this.#accounts.close();
+      this.#accounts = undefined;
+      trial = await runTrial(this, join(directory, 'trial'), clock);
+      if (trial.started) this.gaps.push(`${NO_ACCOUNTS}: ${said}`);
+    }
     if (trial.started) {
       if (trial.refused !== undefined) this.#dropNetwork(trial.refused);
       return;
@@ -163,8 +174,9 @@ export class NamespaceSandbox implements Sandbox {
       ? new Network(clock, this.#attaching, this.#machine, folderOf(request.directory).hosts)
       : undefined;
     const newCgroup = (name: string) => cgroups.create(name);
-    const launch = (listener: LaunchListener) => this.#launch(request, isHeld, listener);
-    return new ContainedProcess({ request, launch, user, cgroup, newCgroup, network, placing });
+    const stay = this.#accounts?.take();
+    const launch = (listener: LaunchListener) => this.#launch(request, isHeld, stay, listener);
+    return new ContainedProcess({ request, launch, user, stay, cgroup, newCgroup, network, placing });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -172,6 +184,7 @@ export class NamespaceSandbox implements Sandbox {
     await this.#placing.close();
     await this.#attaching.close();
     await this.#launcher.close();
+    await this.#accounts?.close();
     await this.#options.cgroups.close();
     rmSync(this.#options.directory, { recursive: true, force: true });
   }
@@ -189,9 +202,9 @@ export class NamespaceSandbox implements Sandbox {
     chmodSync(hosts, 0o644);
   }
 
-  #launch(request: SandboxRequest, isHeld: boolean, listener: LaunchListener): Launched {
+  #launch(request: SandboxRequest, isHeld: boolean, stay: Stay | undefined, listener: LaunchListener): Launched {
     const order = {
-      command: ['bwrap', ...this.#common, ...ownArguments(request, this.#bubblewrap, isHeld)],
+      command: [...(stay?.command ?? []), 'bwrap', ...this.#common, ...ownArguments(request, this.#bubblewrap, isHeld)],
       // Nothing of the function's: bubblewrap runs with the node's rights.
       environment: { PATH: process.env.PATH ?? '' },
       directory: process.cwd(),
@@ -200,6 +213,12 @@ export class NamespaceSandbox implements Sandbox {
     };
     return this.#launcher.launch(order, listener);
   }
+}
+
+/** @returns why there are none, where the node is root; `undefined` where it is not */
+function openAccounts(random: Random): Promise<unknown> | undefined {
+  if (process.getuid!() !== 0) return undefined;
+  return Accounts.open(random.bytes(4).readUInt32LE()).catch((error) => error);
 }
 
 const linesOf = (variables: Readonly<Record<string, string>>) =>

@@ -79,7 +79,8 @@ export class Namespaces implements Disposable {
   }
 }
 
-function parentOf(pid: number): number {
+/** @throws Error  it is gone */
+export function parentOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
   return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ', 2)[1]);
 }
