@@ -43,6 +43,12 @@ for (const [argv, message] of [
   });
 }
 
+test('the help names the choices of an option, and its default', () => {
+  const help = helpOf(sample).replace(/ +/g, ' ');
+  assert.match(help, /--mode MODE a mode \(fast, safe\)$/m);
+  assert.match(help, /--port PORT a port \(default 4566\)$/m);
+});
+
 test('every row of the table loads the command of its name, with help and examples that start with the program', async () => {
   for (const row of COMMANDS.flatMap((one) => (isGroup(one) ? one.verbs : [one]))) {
     const command = await row.load();

@@ -205,7 +205,7 @@ function checkPositionals(command: Command, positionals: readonly string[]): voi
 export function helpOf(command: Command): string {
   const rows = Object.entries(command.options as Options).map(([name, option]) => [
     `${option.short ? `-${option.short}, ` : '    '}--${name}${option.type === 'flag' ? '' : ` ${option.value}`}`,
-    `${option.help}${defaultNote(option)}`,
+    `${option.help}${notesOn(option)}`,
   ]);
   const usage = ['millrace', command.name, command.positionals?.usage, rows.length ? '[options]' : undefined];
   const parts = [`Usage: ${usage.filter(Boolean).join(' ')}`, command.summary];
@@ -216,9 +216,11 @@ export function helpOf(command: Command): string {
   return `${parts.join('\n\n')}\n`;
 }
 
-function defaultNote(option: Option): string {
-  if (!('default' in option) || option.default === undefined) return '';
-  return ` (default ${option.default})`;
+function notesOn(option: Option): string {
+  const choices = 'choices' in option && option.choices ? [option.choices.join(', ')] : [];
+  const standard = 'default' in option && option.default !== undefined ? [`default ${option.default}`] : [];
+  const notes = [...choices, ...standard];
+  return notes.length === 0 ? '' : ` (${notes.join('; ')})`;
 }
 
 /** Rows of two columns, the second one aligned. */

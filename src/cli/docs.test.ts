@@ -33,5 +33,6 @@ test('docs/cli.md lists every option as it is, and no other', async () => {
 function rowOf(command: string, name: string, option: Option): string {
   const form = `${option.short ? `-${option.short}, ` : ''}--${name}${'value' in option ? ` ${option.value}` : ''}`;
   const standard = 'default' in option && option.default !== undefined ? `\`${option.default}\`` : '';
-  return `| \`${command}\` | \`${form}\` | ${option.help} | ${standard} |`.replace(/ +/g, ' ');
+  const choices = 'choices' in option && option.choices ? ` (${option.choices.join(', ')})` : '';
+  return `| \`${command}\` | \`${form}\` | ${option.help}${choices} | ${standard} |`.replace(/ +/g, ' ');
 }

@@ -17,7 +17,7 @@ const OPTIONS = {
     value: 'KIND',
     default: 'all',
     choices: ['all', 'none', ...Object.keys(SNIPPETS)],
-    help: 'program to print that sends one message: mosquitto, mqtt.js, python, aws-sdk, all or none',
+    help: 'program to print that sends one message',
   },
   host: {
     type: 'text',

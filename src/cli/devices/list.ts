@@ -7,7 +7,7 @@ export const list = defineCommand({
   summary: 'List things and the clients that there have been, with how they are doing.',
   options: {
     search: { type: 'text', value: 'TEXT', help: 'only those with this in name, client id, address or an attribute' },
-    health: { type: 'text', value: 'HEALTH', choices: HEALTHS, help: `only those that are ${HEALTHS.join(', ')}` },
+    health: { type: 'text', value: 'HEALTH', choices: HEALTHS, help: 'only those of this health' },
     type: { type: 'text', value: 'NAME', help: 'only things of this type' },
     group: { type: 'text', value: 'NAME', help: 'only things in this group' },
     sort: {
