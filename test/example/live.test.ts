@@ -193,3 +193,9 @@ test('the flow shows the whole way', async () => {
   assert.equal(detector.totals.events, EVENTS);
   assert.equal(detector.totals.errors, 0);
 });
+
+test('an error of the detector names the line of its source', async () => {
+  const url = `${node.endpoint}/2015-03-31/functions/machine-health-detector/invocations`;
+  const answer = (await (await fetch(url, { method: 'POST', body: '{}' })).json()) as { trace: string[] };
+  assert.match(answer.trace.join('\n'), /\bpipeline\.ts:\d+/);
+});
