@@ -19,6 +19,8 @@ export const SANDBOX_LIMITS = {
   addressesMax: 64,
   /** How often the machine's own addresses are looked at, which no function reaches. */
   ownAddressesMs: 2_000,
+  /** How often it is looked whether the networks of sandboxes are still there. One that has been killed is made anew. */
+  networksMs: 1_000,
   /** How long the addresses of a name hold; name servers answer with others as machines come and go. */
   namesMs: 60_000,
   /** The same while a name has none: a machine that has just been started may not reach its name server yet. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -27,6 +27,27 @@ const skip =
   (!tools && 'needs slirp4netns and ip');
 /** Node's own sockets name no interface. */
 const perl = run('/usr/bin/perl', '-v').status !== 0 && 'needs perl';
+
+const statOf = (pid: string) => {
+  const [state, parent] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ');
+  return { name: readFileSync(`/proc/${pid}/comm`, 'latin1').trim(), state, parent: parent! };
+};
+
+/** Kills all networks of this process. */
+function killNetworks(): void {
+  const killed: string[] = [];
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const { name, state, parent } = statOf(pid);
+      if (name !== 'slirp4netns' || state === 'Z' || statOf(parent).parent !== String(process.pid)) continue;
+      process.kill(Number(pid), 'SIGKILL');
+      killed.push(pid);
+    } catch {
+      // It has ended meanwhile.
+    }
+  }
+  assert.notEqual(killed.length, 0);
+}
 
 describe('egress in engine namespace', { skip }, () => {
   let scene: Scene & AsyncDisposable;
@@ -104,6 +125,39 @@ describe('egress in engine namespace', { skip }, () => {
     } finally {
       ip(`address del ${reached}/32 dev lo`);
     }
+  });
+
+  test('a network that is killed is there again: under a blank sandbox before a function gets it, else soon', async () => {
+    await using house = await RuntimeHouse.open({ engine: 'namespace', blanks: 2, blanksAfterMs: 0 });
+    const dialling = (egress: Egress) =>
+      house.spec(
+        `exports.handler = (targets) => Promise.all(targets.map(([host, port]) => new Promise((done) =>
+           require('node:net').connect({ host, port, timeout: 2_000 }).on('data', (bytes) => done(String(bytes)))
+             .on('error', ({ code }) => done(code)).on('timeout', () => done('timeout')))));`,
+        { egress, timeoutMs: 30_000 },
+      );
+    const all = dialling({ kind: 'all' });
+    const list = dialling({ kind: 'allowlist', destinations: ['198.51.100.2:80'] });
+    const closed = 'ENETUNREACH';
+    await house.invoke(dialling({ kind: 'none' }), []);
+    while (!house.runtime.blanksFull) await delay(50);
+    killNetworks();
+    assert.deepEqual((await house.invoke(all, FAR_TARGETS)).value, ['far', 'far', 'far']);
+    assert.deepEqual((await house.invoke(list, FAR_TARGETS)).value, ['far', closed, closed]);
+    killNetworks();
+    for (const [spec, expected] of [
+      [all, ['far', 'far', 'far']],
+      [list, ['far', closed, closed]],
+    ] as const) {
+      let { value } = await house.invoke(spec, FAR_TARGETS);
+      while (value[0] !== 'far') {
+        await delay(50);
+        ({ value } = await house.invoke(spec, FAR_TARGETS));
+      }
+      assert.deepEqual(value, expected);
+    }
+    const own = [[scene.ownAddress, scene.mqttPort]];
+    assert.deepEqual((await house.invoke(all, own)).value, [closed]);
   });
 
   test('none reaches nothing but the doors', async () => {

@@ -75,8 +75,6 @@ export class ContainedProcess implements SandboxProcess {
   /** First process of the sandbox, once it is known. */
   #first: number | undefined;
   #namespaces: Namespaces | undefined;
-  /** Nobody is at work in the namespaces any more. */
-  #attached: Promise<void> | undefined;
   #tenant: Tenant | undefined;
   #clones = 0;
   #alive = true;
@@ -173,7 +171,7 @@ export class ContainedProcess implements SandboxProcess {
 
   #killAll(): void {
     this.#options.cgroup?.kill();
-    this.#options.network?.close();
+    void this.#options.network?.close();
     this.#launched.kill();
     this.#killFirst();
   }
@@ -241,7 +239,7 @@ export class ContainedProcess implements SandboxProcess {
     else writeMaps(first, user);
     stay?.[Symbol.dispose]();
     if (this.#killed) return this.#killAll();
-    this.#attached = network?.attach(basename(request.directory), this.#namespaces);
+    network?.attach(basename(request.directory), this.#namespaces);
     await cgroup?.join(first);
     // Killed meanwhile it must not go on: its group was empty then.
     if (this.#killed) return this.#killAll();
@@ -276,8 +274,7 @@ export class ContainedProcess implements SandboxProcess {
     void cgroup?.outOfMemory;
     this.#alive = false;
     this.#doors.close();
-    network?.close();
-    await this.#attached;
+    await network?.close();
     this.#namespaces?.[Symbol.dispose]();
     void cgroup?.remove();
     await rm(request.directory, { recursive: true, force: true }).catch(() => {});

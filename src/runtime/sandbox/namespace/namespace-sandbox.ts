@@ -6,7 +6,7 @@ import { type Launched, Launcher, type LaunchListener } from '../launcher/launch
 import type { Hull, Sandbox, SandboxProcess, SandboxRequest } from '../sandbox.ts';
 import { explainFailure, missingForNetwork } from '../survey.ts';
 import { Accounts, type Stay, USERS } from './accounts.ts';
-import { Attaching } from './attaching.ts';
+import { Attaching, INTERFACE, MTU } from './attaching.ts';
 import {
   type BubblewrapOptions,
   commonArguments,
@@ -20,6 +20,7 @@ import { ContainedProcess } from './contained-process.ts';
 import { HOSTS, Network } from './network.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import { Placing } from './placing.ts';
+import { interfaceUp } from './rules.ts';
 import { seccompFilter } from './seccomp.ts';
 import { endStranded } from './stranded.ts';
 import { runTrial } from './trial.ts';
@@ -84,7 +85,12 @@ export class NamespaceSandbox implements Sandbox {
     this.#common = commonArguments(this.#bubblewrap);
     this.#filter = join(directory, 'seccomp.bpf');
     this.#placing = new Placing(join(directory, 'spares'));
-    this.#attaching = new Attaching(join(directory, 'rules'), cgroups.parents);
+    this.#attaching = new Attaching(
+      options.clock,
+      join(directory, 'rules'),
+      cgroups.parents,
+      interfaceUp(INTERFACE, MTU),
+    );
     this.#machine = new OwnAddresses(options.clock);
     this.#nextUser = random.bytes(4).readUInt32LE() % USERS.count;
   }

@@ -22,6 +22,7 @@ export class Network {
   readonly #attaching: Attaching;
   readonly #machine: OwnAddresses;
   readonly #hostsFile: string;
+  #name = '';
   #namespaces: Namespaces | undefined;
   /** Process id of its slirp4netns, once it is known. */
   #slirp: number | undefined;
@@ -44,41 +45,57 @@ export class Network {
   }
 
   /**
-   * Attaches the network to a sandbox that has no code of anybody's yet.
+   * Attaches the network to a sandbox that has no code of anybody's yet. Whoever is assigned the sandbox is told how it went.
    *
    * @param name  of the sandbox
-   * @returns when nobody needs the namespaces for that any more; whoever is assigned the sandbox is told how it went
    */
-  attach(name: string, namespaces: Namespaces): Promise<void> {
+  attach(name: string, namespaces: Namespaces): void {
+    this.#name = name;
     this.#namespaces = namespaces;
-    this.#attached = this.#attach(name);
-    return this.#attached.catch(() => {});
+    this.#attached = this.#attach();
+    this.#attached.catch(() => {});
   }
 
   /** Cuts it down to what the function may reach. @throws Error  (or rejects) the network cannot be had */
   restrict(egress: Egress): void | Promise<void> {
     if (egress.kind === 'none') return this.#detach();
     if (!this.#attached) throw new Error('the network of the sandbox was never attached');
+    if (this.#isAttached && !this.#attaching.holds(this.#slirp!)) this.#attachAgain();
     if (egress.kind === 'allowlist') return this.#allowOnly(parseDestinations(egress.destinations));
     return this.#closeToLater() ?? (this.#isAttached ? undefined : this.#attached);
   }
 
-  close(): void {
+  /** @returns when nobody needs the namespaces any more */
+  async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
     this.#killSlirp();
+    await this.#attached?.catch(() => {});
   }
 
   /** Not by slirp4netns itself, which would set up loopback under the hands of bubblewrap. */
-  async #attach(name: string): Promise<void> {
+  async #attach(): Promise<void> {
     const own = this.#machine.now();
     this.#own = new Set(own);
-    const rules = [...firstRules(INTERFACE, own), ...interfaceUp(INTERFACE, MTU)];
-    await this.#attaching.attach(name, this.#namespaces!, rules, (pid) => {
+    await this.#connect([...firstRules(INTERFACE, own), ...interfaceUp(INTERFACE, MTU)]);
+  }
+
+  async #connect(rules?: readonly string[]): Promise<void> {
+    await this.#attaching.attach(this.#name, this.#namespaces!, rules, (pid) => {
       this.#slirp = pid;
       if (this.#closed) this.#killSlirp();
     });
     this.#isAttached = true;
+    if (!this.#closed) this.#attaching.watch(this.#slirp!, () => this.#attachAgain());
+  }
+
+  /** Its slirp4netns is gone, killed for want of memory or by somebody; what the sandbox may reach stands as it was. */
+  #attachAgain(): void {
+    if (this.#closed || !this.#isAttached) return;
+    this.#isAttached = false;
+    this.#attaching.detach(this.#slirp!);
+    this.#attached = this.#connect();
+    this.#attached.catch(() => {});
   }
 
   async #change(rules: readonly string[]): Promise<void> {
