@@ -40,6 +40,9 @@ test('a group of version 2 holds memory, processes and the share of the processo
   const groups = await Cgroups.open('millrace-test', survey);
   assert.deepEqual([...groups.controllers].sort(), ['cpu', 'freezer', 'memory', 'pids']);
   assert.equal(readFileSync(join(home, 'cgroup.subtree_control'), 'utf8').includes('+memory'), true);
+  const machine = Number(readFileSync('/proc/sys/kernel/pid_max', 'utf8'));
+  const together = Number(readFileSync(join(home, 'millrace-test', 'pids.max'), 'utf8'));
+  assert.ok(together >= 1024 && together <= machine / 2, `${together} of ${machine} processes`);
   const group = groups.create('one');
   group.limit(256 * 1024 ** 2, 2048);
   await group.join(4711);

@@ -129,6 +129,7 @@ export class Cgroups {
           writeFileSync(join(parent, 'cgroup.subtree_control'), `+${controller}`);
         parents[controller] = { directory: parent, version };
         if (controller === 'cpu') weighAll(parents[controller]);
+        if (controller === 'pids') limitAllProcesses(parent);
       } catch (error) {
         missing[controller] =
           `${(error as Error).message}; the node needs a delegated control group (systemd: Delegate=yes)`;
@@ -286,6 +287,14 @@ function openLimits({ memory, cpu }: CgroupPlaces): Map<'memory' | 'cpu', number
 /** See {@link PROCESSES_A_PROCESSOR}. */
 function weighAll(place: ControllerPlace): void {
   writeFileSync(weightOf(place), weight(place, PROCESSES_A_PROCESSOR * availableParallelism()));
+}
+
+/** However many sandboxes there are, half of the machine's processes and threads are for others: some machines have 32,768 in all. */
+function limitAllProcesses(parent: string): void {
+  const machine = ['pid_max', 'threads-max'].map(
+    (name) => Number(readText(`/proc/sys/kernel/${name}`)) || Number.MAX_SAFE_INTEGER,
+  );
+  writeFileSync(join(parent, 'pids.max'), String(Math.floor(Math.min(...machine) / 2)));
 }
 
 const memoryLimitOf = ({ directory, version }: ControllerPlace) =>

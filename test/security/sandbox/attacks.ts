@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { chmodSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isFrozen, pidOf } from '../../lambda/engines.ts';
 import { NODE_RUNTIME } from '../../runtime-api/fixtures.ts';
@@ -24,6 +24,24 @@ const HAS_PERL = spawnSync('perl', ['-v']).status === 0;
 const INOTIFY_INIT1: Readonly<Partial<Record<NodeJS.Architecture, string>>> = { x64: '294', arm64: '26' };
 const MQ_OPEN: typeof INOTIFY_INIT1 = { x64: '240', arm64: '180' };
 const MQ_UNLINK: typeof INOTIFY_INIT1 = { x64: '241', arm64: '181' };
+const IO_SETUP: typeof INOTIFY_INIT1 = { x64: '206', arm64: '0' };
+const NEIGHBOURS = '/proc/net/stat/ndisc_cache';
+/** Neighbours that the machine knows: one table for all network namespaces. */
+const knownNeighbours = () => Number.parseInt(readFileSync(NEIGHBOURS, 'latin1').split('\n')[1]!, 16);
+/** Asks for a thousand neighbours by IPv6, as soon as its interface has an address to ask with. */
+const ASK_FOR_NEIGHBOURS = `
+  use Socket qw(:all);
+  my $interface;
+  for (1 .. 100) {
+    open(my $addresses, "/proc/net/if_inet6"); my ($own) = grep { / tap0$/ } <$addresses>; last unless $own;
+    my @fields = split " ", $own; $interface = hex $fields[1]; last unless hex($fields[4]) & 0x40;
+    select(undef, undef, undef, 0.05);
+  }
+  my @sockets;
+  for my $n (1 .. 1000) {
+    if ($n % 20 == 1) { socket(my $socket, AF_INET6, SOCK_DGRAM, 17) or die $!; push @sockets, $socket; }
+    send($sockets[-1], "x", 0x40, pack_sockaddr_in6(9, inet_pton(AF_INET6, sprintf("fe80::%x", $n)), $interface // 2, 0));
+  }`;
 const RT_SIGQUEUEINFO: typeof INOTIFY_INIT1 = { x64: '129', arm64: '138' };
 /** What of root's share is left: it takes all for a moment. */
 const LEFT_OF_ROOT = `
@@ -473,6 +491,28 @@ print(','.join(got))`;
         for (const { arn } of specs) house.runtime.retire(arn);
         for (const title of titles) await endLeftover(title);
       }
+    },
+  },
+  {
+    name: 'taking all contexts of asynchronous I/O (AIO) of the machine',
+    openIn: ['process'],
+    ...(HAS_PERL ? {} : { needs: 'perl' }),
+    attempt: async ({ run }) =>
+      (await run(
+        `return cp.spawnSync('perl', ['-e', 'my $context = pack("Q", 0); print syscall($ARGV[0] + 0, 64, $context)', e], { encoding: 'utf8' }).stdout;`,
+        IO_SETUP[process.arch],
+      )) === '0',
+  },
+  {
+    name: "filling the machine's table of IPv6 neighbours",
+    openIn: ['process'],
+    ...(HAS_PERL && existsSync(NEIGHBOURS) ? {} : { needs: 'perl and IPv6' }),
+    attempt: async ({ run, engine }) => {
+      // It would be the machine's own interface.
+      if (engine === 'process') return true;
+      const before = knownNeighbours();
+      await run("return cp.spawnSync('perl', ['-e', e]).status;", ASK_FOR_NEIGHBOURS, { timeoutMs: 20_000 });
+      return knownNeighbours() > before + 500;
     },
   },
   {

@@ -21,9 +21,12 @@ const SLIRP = `slirp4netns --mtu=${MTU} --disable-host-loopback --enable-sandbox
 
 /**
  * Run with root's rights over a sandbox, which no command inside has. The kernel counts file watches for whoever made the user namespace as well: of
- * the few that root has on a machine, one function would otherwise take all.
+ * the few that root has on a machine, one function would otherwise take all. slirp4netns has no IPv6, but a sandbox would look for neighbours all the
+ * same, and the table of those is one for the machine: with a thousand made-up ones in it nobody finds his own.
  */
 const INSIDE = `
+ipv6=/proc/sys/net/ipv6/conf/${INTERFACE}/disable_ipv6
+{ [ ! -e "$ipv6" ] || echo 1 >"$ipv6"; } &&
 echo ${SANDBOX_LIMITS.watchersMax} >/proc/sys/user/max_inotify_instances &&
 echo ${SANDBOX_LIMITS.watchedFilesMax} >/proc/sys/user/max_inotify_watches &&
 exec ip -batch "$1"
