@@ -1,4 +1,4 @@
-/** base: clock, agenda, random, ids, errors, abort, bounded queue, turns, sockets read and written past their streams. Imports nothing of ours. */
+/** base: clock, agenda, random, ids, errors, abort, bounded queue, pieces, turns, sockets read and written past their streams. Imports nothing of ours. */
 export { abortable, isAbort, onAbort } from './abort.ts';
 export { Agenda, type Dated } from './agenda.ts';
 export { type Clock, SimulatedClock, SteadyClock, systemClock, type Timer } from './clock.ts';
@@ -7,6 +7,7 @@ export { DirectWriter } from './direct-writer.ts';
 export { assert, DomainError, hasCode, InternalError, messageOf, type Remedy } from './errors.ts';
 export { ACCOUNT_ID, type Arn, DEFAULT_REGION, formatArn, parseArn, uuid } from './ids.ts';
 export { siblingModule } from './modules.ts';
+export { Pieces } from './pieces.ts';
 export { BoundedQueue, QueueFull } from './queue.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
 export { endReadShared, readShared } from './shared-reads.ts';

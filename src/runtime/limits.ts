@@ -37,6 +37,8 @@ export const RUNTIME_LIMITS = {
   /** Largest code cache of one module, and of one package. */
   codeCacheBytesMax: 16 * 1024 * 1024,
   codeCacheTotalBytesMax: 64 * 1024 * 1024,
+  /** Modules of one package that have a code cache: empty ones take a file each as well, of which the disk has so many. */
+  codeCacheFilesMax: 4_096,
   /** Time for the init of a function that is to start from a snapshot, or its timeout where that is longer. AWS: 130 s. */
   snapshotInitMsMax: 130_000,
   /** Processes kept to fork environments of one function version with SnapStart; the one used longest ago goes. Each holds what init has made. */

@@ -1,3 +1,4 @@
+import { Pieces } from '../../base/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { ResponseStream } from '../runtime.ts';
 
@@ -16,7 +17,7 @@ const TOO_LARGE = 'Function.ResponseSizeTooLarge';
 export class StreamedResponse {
   readonly #taker: ResponseStream | undefined;
   readonly #bytesMax: number;
-  readonly #chunks: Uint8Array[] = [];
+  readonly #pieces = new Pieces();
   #bytes = 0;
 
   constructor(taker: ResponseStream | undefined, contentType: string) {
@@ -30,14 +31,14 @@ export class StreamedResponse {
     this.#bytes += chunk.length;
     if (this.#bytes > this.#bytesMax) return;
     if (this.#taker) return this.#taker.write(chunk);
-    this.#chunks.push(chunk);
+    this.#pieces.push(chunk);
   }
 
   /** @param errorType  empty when the handler ended it well */
   end(errorType: string, payload: Uint8Array): Streamed {
     if (errorType !== '') return { kind: 'error', errorType, payload };
     if (this.#bytes > this.#bytesMax) return { kind: 'error', errorType: TOO_LARGE, payload: this.#tooLarge() };
-    return { kind: 'success', payload: this.#taker ? EMPTY : Buffer.concat(this.#chunks) };
+    return { kind: 'success', payload: this.#taker ? EMPTY : this.#pieces.takeAll() };
   }
 
   #tooLarge(): Uint8Array {

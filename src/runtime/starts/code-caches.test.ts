@@ -38,3 +38,13 @@ test('the caches that were written first go while the node runs, before there ar
   assert.ok(left.includes(basename(caches.directoryOf(specs.at(-1)!, '24.0.0'))), 'the last one is there');
   rmSync(root, { recursive: true });
 });
+
+test('one package has caches of so many modules: empty ones count, since each takes a file', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'millrace-code-caches-'));
+  const caches = await CodeCaches.open(root, silentLogger);
+  for (let n = 0; n < RUNTIME_LIMITS.codeCacheFilesMax + 100; n++)
+    caches.take(SPEC, '24.0.0', `module-${n}.js`, new Uint8Array(0));
+  await caches.flush();
+  assert.equal(readdirSync(caches.directoryOf(SPEC, '24.0.0')).length, RUNTIME_LIMITS.codeCacheFilesMax);
+  rmSync(root, { recursive: true });
+});

@@ -18,8 +18,8 @@ const NAME = /^[\w%~!*'()-][\w%.~!*'()-]{0,250}$/;
 export class CodeCaches {
   readonly #directory: string;
   readonly #logger: Logger;
-  /** Bytes taken per folder since the start. */
-  readonly #taken = new Map<string, number>();
+  /** What was taken per folder since the start. */
+  readonly #taken = new Map<string, { readonly bytes: number; readonly files: number }>();
   readonly #writes = new Set<Promise<void>>();
   /** Folders by specification and version of what runs the code: each start asks. */
   readonly #directories = new WeakMap<FunctionSpec, { readonly version: string; readonly directory: string }>();
@@ -57,9 +57,11 @@ export class CodeCaches {
   /** Keeps what an environment made. Never throws: without a cache the next start is slower, nothing else. */
   take(spec: FunctionSpec, version: string, name: string, bytes: Uint8Array): void {
     const directory = this.directoryOf(spec, version);
-    const total = (this.#taken.get(directory) ?? 0) + bytes.length;
+    const before = this.#taken.get(directory);
+    const total = { bytes: (before?.bytes ?? 0) + bytes.length, files: (before?.files ?? 0) + 1 };
     if (!NAME.test(name) || bytes.length > RUNTIME_LIMITS.codeCacheBytesMax) return;
-    if (total > RUNTIME_LIMITS.codeCacheTotalBytesMax) return;
+    const { codeCacheTotalBytesMax, codeCacheFilesMax } = RUNTIME_LIMITS;
+    if (total.bytes > codeCacheTotalBytesMax || total.files > codeCacheFilesMax) return;
     this.#taken.set(directory, total);
     const write = this.#write(directory, name, Uint8Array.from(bytes)).catch((error: unknown) => {
       this.#logger.warn('code cache not written', { function: spec.arn, error });

@@ -1,3 +1,4 @@
+import { Pieces } from '../../base/index.ts';
 import type { ResponseStream } from '../../runtime/index.ts';
 import { LAMBDA_LIMITS } from './model.ts';
 
@@ -26,8 +27,8 @@ type State =
  */
 export class StreamedResponse implements ResponseStream, AsyncIterableIterator<StreamEvent> {
   #state: State = { kind: 'open' };
-  readonly #chunks: Uint8Array[] = [];
-  #waitingBytes = 0;
+  /** Until the client has read them: those that wait together may be fewer than they were written as. */
+  #waiting = new Pieces();
   #totalBytes = 0;
   /** What a writer waits for while the client is behind: one for all that is written meanwhile. */
   #room: PromiseWithResolvers<void> | undefined;
@@ -47,10 +48,9 @@ export class StreamedResponse implements ResponseStream, AsyncIterableIterator<S
     if (this.#state.kind !== 'open' || chunk.length === 0) return;
     this.#totalBytes += chunk.length;
     if (this.#totalBytes > LAMBDA_LIMITS.streamBytesMax) return this.#end(tooLarge());
-    this.#chunks.push(chunk);
-    this.#waitingBytes += chunk.length;
+    this.#waiting.push(chunk);
     this.#onEvent?.();
-    if (this.#waitingBytes < LAMBDA_LIMITS.streamBufferBytes) return;
+    if (this.#waiting.byteLength < LAMBDA_LIMITS.streamBufferBytes) return;
     this.#room ??= Promise.withResolvers();
     return this.#room.promise;
   }
@@ -72,22 +72,20 @@ export class StreamedResponse implements ResponseStream, AsyncIterableIterator<S
   /** Nobody reads on. */
   close(): void {
     this.#state = { kind: 'closed' };
-    this.#chunks.length = 0;
-    this.#waitingBytes = 0;
+    this.#waiting = new Pieces();
     this.#makeRoom();
     this.#onEvent?.();
   }
 
   async next(): Promise<IteratorResult<StreamEvent, undefined>> {
-    while (this.#chunks.length === 0 && this.#state.kind === 'open') {
+    while (this.#waiting.byteLength === 0 && this.#state.kind === 'open') {
       await new Promise<void>((resolve) => {
         this.#onEvent = resolve;
       });
     }
-    const chunk = this.#chunks.shift();
+    const chunk = this.#waiting.shift();
     if (chunk) {
-      this.#waitingBytes -= chunk.length;
-      if (this.#waitingBytes < LAMBDA_LIMITS.streamBufferBytes) this.#makeRoom();
+      if (this.#waiting.byteLength < LAMBDA_LIMITS.streamBufferBytes) this.#makeRoom();
       return { done: false, value: { PayloadChunk: { Payload: chunk } } };
     }
     const state = this.#state;
