@@ -12,16 +12,21 @@ export interface EgressRules {
   readonly ownAddresses: () => readonly string[];
 }
 
-/** Networks that reach this machine or its link only, or nobody in particular. */
+/** Networks that reach this machine or its link only, or nobody in particular, and where clouds keep credentials of machines beside those. */
 const RESERVED = [
   ['0.0.0.0', 8],
   ['127.0.0.0', 8],
   ['169.254.0.0', 16],
+  // Alibaba Cloud.
+  ['100.100.100.200', 32],
   ['224.0.0.0', 4],
   ['255.255.255.255', 32],
   ['::', 128],
   ['::1', 128],
   ['fe80::', 10],
+  // Amazon's services within a VPC, and the metadata server of Google's.
+  ['fd00:ec2::', 32],
+  ['fd20:ce::254', 128],
   ['ff00::', 8],
 ] as const;
 

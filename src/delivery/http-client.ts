@@ -5,8 +5,10 @@ import { Outgoing } from './outgoing.ts';
 
 /** Numbers of calls to HTTP targets (S5). */
 export const HTTP_LIMITS = {
-  /** From the beginning of the call to the end of the answer. */
+  /** From when the call has a connection, or begins to make one, to the end of the answer. */
   answerMsMax: 15_000,
+  /** Until then: other calls may have all that there may be. */
+  connectionWaitMsMax: 15_000,
   /** Bytes of an answer that are kept, for the error message. */
   answerKeptBytesMax: 1024,
   /** Bytes of an answer that are read so that the connection can be used again; beyond it the connection is closed. */
@@ -43,7 +45,7 @@ export interface HttpClientOptions {
 
 /**
  * Posts to URLs: never follows a redirect, connects to no address that the guard refuses, verifies certificates, and is done
- * with any server in {@link HTTP_LIMITS}.answerMsMax.
+ * with any server in {@link HTTP_LIMITS}.answerMsMax. It waits for a connection before that, where other calls have them all.
  */
 export class HttpClient implements Disposable {
   readonly #clock: Clock;
@@ -57,7 +59,7 @@ export class HttpClient implements Disposable {
   /**
    * @param bytesMax  bytes of the answer that are kept
    * @throws DomainError `egress-refused`, `http-header-invalid` (never); `http-timeout`, `http-unreachable` (retry, the target
-   *   is unavailable)
+   *   is unavailable); `http-no-connection` (likewise, and it does not count: the target has not heard of it)
    */
   async post(
     call: HttpCall,
@@ -65,10 +67,14 @@ export class HttpClient implements Disposable {
     bytesMax: number = HTTP_LIMITS.answerKeptBytesMax,
   ): Promise<HttpAnswer> {
     const limit = new AbortController();
-    const timer = this.#clock.timer(HTTP_LIMITS.answerMsMax, () => limit.abort(late()));
+    let timer = this.#clock.timer(HTTP_LIMITS.connectionWaitMsMax, () => limit.abort(noneFree(call.url)));
     const either = AbortSignal.any([signal, limit.signal]);
+    const onConnection = () => {
+      timer.cancel();
+      timer = this.#clock.timer(HTTP_LIMITS.answerMsMax, () => limit.abort(late()));
+    };
     try {
-      return await this.#postAgain(call, either, bytesMax);
+      return await this.#postAgain(call, either, bytesMax, onConnection);
     } catch (error) {
       if (limit.signal.aborted) throw limit.signal.reason;
       throw signal.aborted ? signal.reason : readable(error);
@@ -82,11 +88,16 @@ export class HttpClient implements Disposable {
   }
 
   /** A connection that was kept may have been closed by the server just now: that says nothing about the call. */
-  async #postAgain(call: HttpCall, signal: AbortSignal, bytesMax: number): Promise<HttpAnswer> {
+  async #postAgain(
+    call: HttpCall,
+    signal: AbortSignal,
+    bytesMax: number,
+    onConnection: () => void,
+  ): Promise<HttpAnswer> {
     let request: ClientRequest | undefined;
     const begin = () =>
       this.#postOnce(call, signal, bytesMax, (made) => {
-        request = made;
+        request = made.once('socket', onConnection);
       });
     try {
       return await begin();
@@ -135,6 +146,15 @@ async function readAnswer(response: IncomingMessage, bytesMax: number): Promise<
 function late(): DomainError {
   const message = `no answer within ${HTTP_LIMITS.answerMsMax} ms`;
   return new DomainError('http-timeout', message, { remedy: 'retry', fields: { unavailable: true } });
+}
+
+/** Calls of other edges, to URLs of the same server perhaps, have all the connections that there may be. */
+function noneFree({ host }: URL): DomainError {
+  const message = `no connection to ${host} was free within ${HTTP_LIMITS.connectionWaitMsMax} ms`;
+  return new DomainError('http-no-connection', message, {
+    remedy: 'retry',
+    fields: { unavailable: true, uncounted: true },
+  });
 }
 
 /** Errors of the network as errors of ours. */

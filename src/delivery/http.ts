@@ -57,7 +57,7 @@ function ratesOf({ arn, source, attributes }: Delivery, connection: Connection |
  */
 export class HttpTarget implements Target, Disposable {
   /** A token may have to be fetched, a turn waited for, and the call made twice. */
-  readonly attemptMsMax = 4 * HTTP_LIMITS.answerMsMax + HTTP_LIMITS.rateWaitMsMax;
+  readonly attemptMsMax = 4 * (HTTP_LIMITS.connectionWaitMsMax + HTTP_LIMITS.answerMsMax) + HTTP_LIMITS.rateWaitMsMax;
   readonly #clock: Clock;
   readonly #client: HttpClient;
   readonly #connections: Connections;

@@ -80,11 +80,24 @@ test('dev calls other ports of loopback; secured calls nothing of this machine o
     '0.0.0.0',
     'fe80::2',
     '10.1.1.1',
+    // Credentials of a cloud's machines, which are not at link-local addresses only.
+    'fd00:ec2::254',
+    'fd20:ce::254',
+    '100.100.100.200',
+    '::ffff:100.100.100.200',
   ];
   for (const address of [...refused, '224.0.0.1', 'ff02::1', '64:ff9b::a9fe:a9fe']) {
     assert.ok(secured.refuse('evil.example', address, 80), address);
   }
-  for (const address of ['93.184.216.34', '10.1.1.2', '169.254.10.3', '::1', '2606:2800:220:1::1']) {
+  for (const address of [
+    '93.184.216.34',
+    '10.1.1.2',
+    '100.100.100.201',
+    'fd00:ec3::254',
+    '169.254.10.3',
+    '::1',
+    '2606:2800:220:1::1',
+  ]) {
     assert.equal(secured.refuse('good.example', address, 80), undefined, address);
   }
   assert.equal(secured.refuse('hooks.internal', '127.0.0.1', 80), undefined);
