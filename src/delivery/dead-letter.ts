@@ -26,6 +26,8 @@ export interface Failure {
 export function deadLetterOf(row: Row, failure: Failure, timeline: Timeline): Delivery {
   const { delivery, sequence } = row;
   const { deadLetterArn, orderingGroup, idempotencyKey: _, ...rest } = delivery;
+  // Several subscribers may lose one message to the same queue: none of these letters is the repetition of another.
+  const { messageDeduplicationId: __, ...attributes } = delivery.attributes ?? {};
   const messageAttributes = {
     ...(delivery.attributes?.messageAttributes as object | undefined),
     ...attributesOf(delivery, failure),
@@ -34,7 +36,7 @@ export function deadLetterOf(row: Row, failure: Failure, timeline: Timeline): De
     ...rest,
     arn: deadLetterArn!,
     attributes: {
-      ...delivery.attributes,
+      ...attributes,
       ...(Object.keys(messageAttributes).length > 0 && { messageAttributes }),
       deadLetter: originOf(row, failure, timeline),
     },

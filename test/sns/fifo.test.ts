@@ -251,3 +251,24 @@ test('what AWS refuses of FIFO topics is refused in its words', async () => {
   await assert.rejects(batch([{ Id: '1', Message: 'x' }]), /MessageGroupId parameter is required/);
   await assert.rejects(batch([{ Id: '1', Message: 'x', MessageGroupId: 'g' }]), /ContentBasedDeduplication enabled/);
 });
+
+test('a message that two queues of a FIFO topic lose is two letters in the dead-letter queue that they share', async () => {
+  await using node = await openNode();
+  const TopicArn = await newTopic(node, FIFO);
+  const dead = await newQueue(node, { FifoQueue: 'true' });
+  const Attributes = { ...RAW, RedrivePolicy: JSON.stringify({ deadLetterTargetArn: dead.arn }) };
+  const queues = [
+    await subscribedQueue(node, TopicArn, true, Attributes),
+    await subscribedQueue(node, TopicArn, true, Attributes),
+  ];
+  for (const { QueueUrl } of queues) await node.call('DeleteQueue', { QueueUrl });
+  for (const [Message, id] of [
+    ['a', '1'],
+    ['b', '2'],
+  ])
+    await node.call('Publish', { TopicArn, Message, MessageGroupId: 'g', MessageDeduplicationId: id });
+  await settled(node);
+  const letters = await drain(node, dead.QueueUrl, 4);
+  assert.deepEqual(letters.map(({ body }) => body).toSorted(), ['a', 'a', 'b', 'b']);
+  assert.ok(letters.every(({ group }) => group === 'g'));
+});

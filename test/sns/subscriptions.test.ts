@@ -299,10 +299,12 @@ test('raw messages: to webhooks with a header, to queues with ten attributes at 
   await using node = await openNode({ confirmLoopback: false });
   using hook = await webhook();
   const { TopicArn } = await subscribed(node, hook.url, { RawMessageDelivery: 'true' });
-  const [queue, dead] = [await newQueue(node), await newQueue(node)];
+  const [queue, dead, plain] = [await newQueue(node), await newQueue(node), await newQueue(node)];
   const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: dead.arn });
   const Attributes = { RawMessageDelivery: 'true', RedrivePolicy };
   await node.call('Subscribe', { TopicArn, Protocol: 'sqs', Endpoint: queue.arn, Attributes });
+  const raw = { RawMessageDelivery: 'true' };
+  await node.call('Subscribe', { TopicArn, Protocol: 'sqs', Endpoint: plain.arn, Attributes: raw });
   const many = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, i) => [`a${i}`, { DataType: 'String', StringValue: 'x' }]));
   await node.call('Publish', { TopicArn, Message: 'ten', MessageAttributes: many(10) });
@@ -312,11 +314,18 @@ test('raw messages: to webhooks with a header, to queues with ten attributes at 
   assert.equal(Object.keys(ten.MessageAttributes).length, 10);
   assert.equal((await receive(node, dead.QueueUrl))[0].Body, 'eleven');
   assert.deepEqual(await receive(node, queue.QueueUrl, 0), []);
+  // Without a dead-letter queue it is kept too.
+  assert.equal((await receive(node, plain.QueueUrl))[0].Body, 'ten');
+  const { letters } = await node.delivery.letters({ limit: 10 });
+  assert.deepEqual(
+    letters.map(({ origin }) => origin.arn),
+    [plain.arn],
+  );
   await eventually(() => hook.requests.length === 2);
   assert.equal(hook.requests[0]!.headers['x-amz-sns-rawdelivery'], 'true');
   assert.deepEqual(hook.requests.map(({ body }) => body).toSorted(), ['eleven', 'ten']);
   await eventually(() => node.counted('NumberOfNotificationsRedrivenToDlq') === 1);
-  assert.equal(node.counted('NumberOfNotificationsFailed'), 1);
+  assert.equal(node.counted('NumberOfNotificationsFailed'), 2);
 });
 
 test('a redirect is not followed, to loopback least of all: it is a failure for good', async () => {

@@ -12,7 +12,7 @@ import {
 } from './envelope.ts';
 import { mailTarget, notificationMail } from './mail.ts';
 import { type MessageAttributes, type Notification, textFor } from './message.ts';
-import { type Protocol, SNS_LIMITS, type Topic } from './model.ts';
+import type { Protocol, Topic } from './model.ts';
 import { type PushTarget, pushDelivery, smsDelivery } from './phones.ts';
 import type { Route } from './routes.ts';
 import type { Signature } from './signing.ts';
@@ -167,11 +167,6 @@ export class FanOut {
     const signature = this.#signatures.get(textFor(this.#message, 'lambda'));
     return lambdaEvent(this.#message, subscriptionArn, signature, this.#context.endpoint);
   }
-}
-
-/** A raw message that has more attributes than a queue takes: it cannot be delivered, now or later. */
-export function exceedsRawAttributes({ subscription, raw }: Route, { attributes }: Notification): boolean {
-  return raw && subscription.protocol === 'sqs' && Object.keys(attributes).length > SNS_LIMITS.rawAttributesMax;
 }
 
 /** Names a message within its topic's scope of deduplication: the outbox hands it over once. */

@@ -73,8 +73,6 @@ export const SNS_LIMITS = {
   /** Text of a filter policy. */
   filterBytesMax: 262_144,
   filterPoliciesPerTopicMax: 200,
-  /** A subscription that asks for raw messages by SQS gets no message with more. */
-  rawAttributesMax: 10,
   attributeNameBytesMax: 256,
   tagsMax: 50,
   policyBytesMax: 30_720,

@@ -2,7 +2,7 @@ import { type Clock, type Random, uuid } from '../../base/index.ts';
 import { DELIVERY_LIMITS, type Delivery, type DeliveryService } from '../../delivery/index.ts';
 import type { Sequence } from '../../store/index.ts';
 import type { Logger, TraceContext } from '../../telemetry/index.ts';
-import { exceedsRawAttributes, FanOut, type FanOutContext, type Signatures, textsToSign } from './fan-out.ts';
+import { FanOut, type FanOutContext, type Signatures, textsToSign } from './fan-out.ts';
 import { FilterInput } from './filter.ts';
 import { type Notification, type PublishInput, readMessage, textFor } from './message.ts';
 import type { Topic } from './model.ts';
@@ -167,24 +167,13 @@ export class Publisher {
   }
 
   #deliver(route: Route, fanOut: FanOut, message: Notification): Delivery | undefined {
-    const { topicMetrics, logger } = this.#dependencies;
     const delivery = fanOut.delivery(route);
-    const problem = !delivery
-      ? 'nothing is configured or left to send it to'
-      : exceedsRawAttributes(route, message) && 'a queue takes no raw message with so many attributes';
-    if (delivery && !problem) return delivery;
-    const { subscription, deadLetterArn } = route;
-    logger.warn('notification-failed', { subscription: subscription.arn, message: message.id, problem, deadLetterArn });
+    if (delivery) return delivery;
+    const { topicMetrics, logger } = this.#dependencies;
+    const problem = 'nothing is configured or left to send it to';
+    logger.warn('notification-failed', { subscription: route.subscription.arn, message: message.id, problem });
     topicMetrics.failed(message.topicArn);
-    if (!delivery || deadLetterArn === undefined) return undefined;
-    // It is a dead letter from the start.
-    const { deadLetterArn: _, ...rest } = delivery;
-    const deadLetter = {
-      ...{ arn: subscription.endpoint, source: message.topicArn, attempts: 0, errorCode: 'parameter-value-invalid' },
-      ...{ errorMessage: problem, sentAt: message.publishedAt, givenUpAt: message.publishedAt },
-      traceId: delivery.trace.traceId,
-    };
-    return { ...rest, arn: deadLetterArn, attributes: { ...delivery.attributes, deadLetter } };
+    return undefined;
   }
 }
 

@@ -42,8 +42,9 @@ function inputOf(delivery: Delivery, { fifo }: QueueSettings): MessageInput {
   const messageAttributes = attributes.messageAttributes as Readonly<Record<string, StoredAttribute>> | undefined;
   const isTraced = trace.sampled || trace.lineage !== undefined;
   const traceHeader = (attributes.traceHeader as string | undefined) ?? (isTraced ? formatXRay(trace) : undefined);
-  // SQS takes ten; of what would be too many the first ones go, as there is nobody left to refuse.
-  const kept = Object.entries(messageAttributes ?? {}).slice(0, 10);
+  // SQS takes ten. Of what would be too many for a dead letter the first ones go, as there is nobody left to refuse.
+  const all = Object.entries(messageAttributes ?? {});
+  const kept = attributes.deadLetter === undefined ? all : all.slice(0, 10);
   return {
     MessageBody: body === '' ? ' ' : body,
     MessageAttributes: Object.fromEntries(kept.map(([name, value]) => [name, loaded(value)])),
