@@ -209,23 +209,29 @@ async function readBody(given: string, cwd: string): Promise<string> {
 
 /** When, why, from where to where, how often, and the id to go on with. */
 function line(letter: Letter, { colours }: Terminal): string {
-  const { id, errorCode = '-', source, target, attempts, givenUpAt, sentAt } = letter;
+  const { id, errorCode, attempts, givenUpAt, sentAt } = letter;
   const columns = [
     paint(colours, 'grey', new Date(givenUpAt ?? sentAt).toISOString()),
-    paint(colours, 'red', printable(errorCode)),
-    printable(`${nameOf(source)} -> ${nameOf(target)}`),
+    errorCode === undefined ? 'no reason noted' : paint(colours, 'red', printable(errorCode)),
+    printable(wayOf(letter)),
     attempts === undefined ? '' : `${attempts}x`,
     paint(colours, 'grey', id),
   ];
   return `${columns.filter((column) => column !== '').join('  ')}\n`;
 }
 
+/** From where to where; what was sent to its queue as any message is was given up by nobody. */
+function wayOf({ source, target, place }: Letter): string {
+  const from = source === undefined ? 'unknown sender' : nameOf(source);
+  return target === undefined ? `sent to ${nameOf(place)} by ${from}` : `${from} -> ${nameOf(target)}`;
+}
+
 function story(letter: WholeLetter, { errColours }: Terminal): string {
   const { errorCode, errorMessage, source, target, place, attempts, sentAt, givenUpAt, traceId } = letter;
   const rows: readonly (readonly [string, string | number | undefined])[] = [
-    ['reason', [errorCode, errorMessage].filter((part) => part !== undefined).join(': ')],
-    ['from', source],
-    ['to', target],
+    ['reason', [errorCode, errorMessage].filter((part) => part !== undefined).join(': ') || 'none was noted'],
+    ['from', source ?? 'unknown sender'],
+    ['to', target ?? 'nowhere else: it was sent where it lies; redrive it with --to'],
     ['lies in', place],
     ['tries', attempts],
     ['sent', new Date(sentAt).toISOString()],
@@ -247,8 +253,7 @@ function plain(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-function nameOf(id: string | undefined): string {
-  if (id === undefined) return '?';
+function nameOf(id: string): string {
   const names = parseArn(id)?.resource.split(/[:/]/) ?? [id];
   return names.at(-1) === '$LATEST' ? names.at(-2)! : names.at(-1)!;
 }

@@ -87,6 +87,13 @@ async function exhaust(url: string): Promise<void> {
   }
 }
 
+/** Runs `millrace dead-letters` to its end. */
+async function commandLine(...args: string[]) {
+  await using program = new Program('/tmp', ['dead-letters', ...args], { AWS_ENDPOINT_URL: node.endpoints.http });
+  const code = await program.exit();
+  return { code, out: program.out, err: program.err };
+}
+
 const bodies = async (url: string) => {
   const { Messages = [] } = await sqs.send(
     new ReceiveMessageCommand({
@@ -127,6 +134,10 @@ test('a message that somebody has put into a dead-letter queue goes where it is 
   await sqs.send(new CreateQueueCommand({ QueueName: 'elsewhere' }));
   await sqs.send(new SendMessageCommand({ QueueUrl: dead, MessageBody: 'by hand' }));
   const [letter] = await listed(`place=${arnOf('manual-dead')}`);
+  const list = await commandLine('list', '--place', arnOf('manual-dead'));
+  assert.match(list.out, /no reason noted {2}sent to manual-dead by unknown sender {2}/);
+  const show = await commandLine('show', letter!.id);
+  assert.match(show.err, /^reason +none was noted\nfrom +unknown sender\nto +nowhere else/);
   assert.deepEqual([letter!.target, letter!.errorCode], [undefined, undefined]);
   const nowhere = await ask('POST', `/${letter!.id}/redrive`, {});
   assert.deepEqual([nowhere.status, nowhere.body.code], [409, 'target-needed']);
@@ -134,6 +145,32 @@ test('a message that somebody has put into a dead-letter queue goes where it is 
   assert.equal(redriven.body.to, arnOf('elsewhere'));
   assert.deepEqual(await bodies(`${node.endpoints.http}/${ACCOUNT}/elsewhere`), ['by hand']);
   assert.equal((await listed(`place=${arnOf('manual-dead')}`)).length, 0);
+});
+
+test('a message that a function has put into a dead-letter queue says which', async () => {
+  const { dead } = await pair('by-function');
+  const code = `exports.handler = () => fetch(process.env.AWS_ENDPOINT_URL, {
+    method: 'POST',
+    headers: {
+      'x-amz-target': 'AmazonSQS.SendMessage',
+      'content-type': 'application/x-amz-json-1.0',
+      'x-amzn-trace-id': process.env._X_AMZN_TRACE_ID,
+    },
+    body: ${JSON.stringify(JSON.stringify({ QueueUrl: dead, MessageBody: 'I cannot' }))},
+  }).then((answer) => answer.status);`;
+  const FunctionName = 'gives-up';
+  const { FunctionArn } = await lambda.send(
+    new CreateFunctionCommand({
+      ...{ FunctionName, Runtime: 'nodejs24.x', Handler: 'index.handler', Timeout: 10 },
+      Role: 'arn:aws:iam::000000000000:role/gives-up',
+      Code: { ZipFile: await zipOf({ 'index.js': code }) },
+    }),
+  );
+  const { Payload } = await lambda.send(new InvokeCommand({ FunctionName }));
+  assert.equal(Buffer.from(Payload!).toString(), '200');
+  const [letter] = await listed(`place=${arnOf('by-function-dead')}`);
+  assert.deepEqual([letter!.source, letter!.target], [FunctionArn, undefined]);
+  assert.match((await commandLine('list', '--source', 'gives-up')).out, /sent to by-function-dead by gives-up {2}/);
 });
 
 /** Looks again until a letter lies there. */
@@ -308,29 +345,24 @@ test('the command line lists, shows, sends back and discards', async () => {
   for (const n of [1, 2, 3]) await sqs.send(new SendMessageCommand({ QueueUrl: url, MessageBody: `{"n":${n}}` }));
   await exhaust(url);
   const place = arnOf('cli-dead');
-  const run = async (...args: string[]) => {
-    await using program = new Program('/tmp', ['dead-letters', ...args], { AWS_ENDPOINT_URL: node.endpoints.http });
-    const code = await program.exit();
-    return { code, out: program.out, err: program.err };
-  };
-  const { out, err } = await run('list', '--place', place, '--json');
+  const { out, err } = await commandLine('list', '--place', place, '--json');
   assert.equal(err, '');
   const letters = out
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
   assert.deepEqual(letters.map(({ preview }) => preview).sort(), ['{"n":1}', '{"n":2}', '{"n":3}']);
-  const shown = await run('show', letters[0].id);
+  const shown = await commandLine('show', letters[0].id);
   assert.match(shown.err, /reason +MaxReceiveCountExceeded/);
   assert.equal(shown.out, `${letters[0].preview}\n`);
-  const redriven = await run('redrive', letters[0].id, '--body', '{"n":9}');
+  const redriven = await commandLine('redrive', letters[0].id, '--body', '{"n":9}');
   assert.equal(redriven.code, 0, redriven.err);
   assert.deepEqual(await bodies(url), ['{"n":9}']);
-  assert.equal((await run('discard', letters[1].id)).code, 0);
-  const again = await run('discard', letters[1].id);
+  assert.equal((await commandLine('discard', letters[1].id)).code, 0);
+  const again = await commandLine('discard', letters[1].id);
   assert.deepEqual([again.code, /not here any more/.test(again.err)], [1, true]);
-  const rest = await run('discard', '--all', '--place', place);
+  const rest = await commandLine('discard', '--all', '--place', place);
   assert.match(rest.err, /^1 discarded/m);
-  assert.match((await run('list', '--place', place)).err, /there are none/);
-  assert.deepEqual([(await run('lst')).code, (await run('show')).code], [2, 2]);
+  assert.match((await commandLine('list', '--place', place)).err, /there are none/);
+  assert.deepEqual([(await commandLine('lst')).code, (await commandLine('show')).code], [2, 2]);
 });

@@ -60,8 +60,8 @@ function Story(props: { readonly letter: DeadLetterDetail; readonly places: read
   const { source, target, attempts, sentAt, givenUpAt, place } = props.letter;
   const held = props.places.find(({ id }) => id === place);
   const rows: readonly (readonly [string, string | undefined, string?])[] = [
-    ['from', source && nameOf(source), source],
-    ['to', target && nameOf(target), target],
+    ['from', source === undefined ? 'unknown sender' : nameOf(source), source],
+    ['to', target === undefined ? 'nowhere else: it was sent where it lies' : nameOf(target), target],
     ['lies in', held?.label ?? nameOf(place), place],
     ['used by', held && held.usedBy.length > 0 ? held.usedBy.join(', ') : undefined],
     ['tries', attempts?.toString()],

@@ -217,6 +217,7 @@ function Letter(props: {
         <time title={new Date(givenUpAt ?? sentAt).toISOString()}>{age(Date.now() - (givenUpAt ?? sentAt))} ago</time>
         <span class="letter-way">
           {source !== undefined && <span title={source}>{nameOf(source)}</span>}
+          {source === undefined && <span>unknown sender</span>}
           {target !== undefined && (
             <span title={target}>
               {' → '}

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
-import { DomainError, hasCode, messageOf, type Random } from '../../base/index.ts';
+import { DEFAULT_REGION, DomainError, hasCode, messageOf, parseArn, type Random } from '../../base/index.ts';
 import type { DeadLetterOrigin, Delivery, DeliveryService, RetryPolicy } from '../../delivery/index.ts';
 import type { DeadLetter, DeadLetterPage, DeadLetterPlace, Redrive } from '../../gateway/console/index.ts';
+import type { Lambda } from '../../services/lambda/index.ts';
 import type { QueuedMessage, Sqs } from '../../services/sqs/index.ts';
 import { newSpanId, newTrace, parseXRay, type TraceContext } from '../../telemetry/index.ts';
 import { ofOrigin } from './outbox-place.ts';
@@ -19,6 +20,7 @@ const REDRIVE_POLICY: RetryPolicy = {
 
 export interface QueuePlaceOptions {
   readonly sqs: Pick<Sqs, 'describe' | 'letters'>;
+  readonly lambda: Pick<Lambda, 'ranLast'>;
   readonly delivery: Pick<DeliveryService, 'send'>;
   readonly random: Random;
   /** Who sends dead letters where. */
@@ -51,7 +53,8 @@ export class QueuePlace implements Place {
   async browse(place: string, options: { readonly after?: string; readonly limit: number }): Promise<DeadLetterPage> {
     this.#check(place);
     const { messages, next } = await asked(this.#options.sqs.letters.browse(place, options));
-    return { letters: messages.map((message) => this.#letterOf(place, message)), more: next !== undefined };
+    const senderOf = this.#senders(place);
+    return { letters: messages.map((message) => this.#letterOf(place, message, senderOf)), more: next !== undefined };
   }
 
   async read(place: string, key: string): Promise<DeadLetter> {
@@ -95,7 +98,19 @@ export class QueuePlace implements Place {
     return this.#options.relations().find(({ from, receivesMax }) => from === source && receivesMax !== undefined);
   }
 
-  #letterOf(place: string, message: QueuedMessage): DeadLetter {
+  /** Who has sent messages to a queue, as far as their traces tell: a function. Those of one page are often the same one's. */
+  #senders(place: string): (message: QueuedMessage) => string | undefined {
+    const region = parseArn(place)?.region ?? DEFAULT_REGION;
+    const known = new Map<string, string | undefined>();
+    return (message) => {
+      const lineage = traceOf(message)?.lineage;
+      if (lineage === undefined) return undefined;
+      if (!known.has(lineage)) known.set(lineage, this.#options.lambda.ranLast(region, lineage));
+      return known.get(lineage);
+    };
+  }
+
+  #letterOf(place: string, message: QueuedMessage, senderOf = this.#senders(place)): DeadLetter {
     const { id, body, sentAt, movedAt, group, deadLetterSource } = message;
     const origin = message.origin as unknown as DeadLetterOrigin | undefined;
     const traceId = origin?.traceId ?? traceOf(message)?.traceId;
@@ -105,17 +120,19 @@ export class QueuePlace implements Place {
       ...(traceId !== undefined && { traceId }),
     };
     if (origin) return { ...common, ...ofOrigin(origin), body, bytes: Buffer.byteLength(body) };
+    const sender = senderOf(message);
+    const sent = { ...common, ...(sender !== undefined && { source: sender }) };
     if (deadLetterSource !== undefined) {
       const policy = this.#policyOf(deadLetterSource);
       return {
-        ...{ ...common, target: deadLetterSource, body, bytes: Buffer.byteLength(body) },
+        ...{ ...sent, target: deadLetterSource, body, bytes: Buffer.byteLength(body) },
         ...{ errorCode: 'MaxReceiveCountExceeded', errorMessage: receivedTooOften(policy) },
         ...(movedAt !== undefined && { givenUpAt: movedAt }),
         ...(policy?.receivesMax !== undefined && { attempts: policy.receivesMax }),
       };
     }
     const told = ofRecord(body) ?? { ...ofAttributes(message), body };
-    return { ...common, ...told, bytes: Buffer.byteLength(told.body) };
+    return { ...sent, ...told, bytes: Buffer.byteLength(told.body) };
   }
 
   #deliveryOf(letter: DeadLetter, message: QueuedMessage, target: string, body: string): Delivery {

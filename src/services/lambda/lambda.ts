@@ -30,6 +30,7 @@ import { PackageAddresses } from './package-addresses.ts';
 import { Packages } from './packages.ts';
 import { type CodeObject, lambdaPermissions } from './permissions.ts';
 import { Provisioned } from './provisioned.ts';
+import { lastOf, lineageKey } from './recursion.ts';
 import { Segments } from './segments.ts';
 import { type RefusalToSend, Sending } from './sending.ts';
 import { Snapshots } from './snapshots.ts';
@@ -223,6 +224,17 @@ export class Lambda implements AsyncDisposable {
   /** Writes the usage that has been counted so far, rather than at the end of the minute. */
   flushUsage(): Promise<void> {
     return this.#parts.usage.flush();
+  }
+
+  /**
+   * ARN of the function that ran last in a chain of requests; `undefined` where none did, or it is gone or in another region.
+   * @param lineage  {@link TraceContext}.lineage
+   */
+  ranLast(region: string, lineage: string): string | undefined {
+    const key = lastOf(lineage);
+    if (key === undefined) return undefined;
+    const arns = this.#parts.functions.list(region).map(({ latest }) => functionArn(region, latest.name));
+    return arns.find((arn) => lineageKey(arn) === key);
   }
 
   /** All functions of a region with the numbers of their `$LATEST` environments. */

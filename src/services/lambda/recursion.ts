@@ -22,6 +22,11 @@ export function lineageKey(functionArn: string): string {
   return createHash('sha256').update(functionArn).digest('hex').slice(0, 8);
 }
 
+/** The key of the function that ran last in a chain; `undefined` in one where none did. */
+export function lastOf(lineage: string): string | undefined {
+  return /([0-9a-f]{8}):\d{1,5}$/.exec(lineage)?.[1];
+}
+
 /**
  * Continues the chains that have caused an invocation: `KEY:COUNT|KEY:COUNT`, the function that ran last at the end.
  *
