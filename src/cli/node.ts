@@ -1,6 +1,7 @@
 import { DomainError, hasCode } from '../base/index.ts';
 import type { Node, NodeConfig } from '../node/index.ts';
 import { EXIT } from './command.ts';
+import { makePrivateDirectory } from './private-directory.ts';
 import type { Terminal } from './terminal.ts';
 import { packageVersion } from './version.ts';
 
@@ -12,6 +13,7 @@ import { packageVersion } from './version.ts';
 export async function startNode(config: NodeConfig): Promise<Node> {
   const door = await import('../node/index.ts');
   try {
+    await makePrivateDirectory(config.dataDirectory);
     return await door.startNode({ version: await packageVersion(), ...config });
   } catch (cause) {
     if (!FULL_DISK.some((code) => hasCode(cause, code))) throw cause;

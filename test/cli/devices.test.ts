@@ -20,9 +20,10 @@ const PROGRAMS = {
 
 test('devices create writes files for this user alone, and every program that it prints connects; rotate ends the old ones', async () => {
   await using scope = new AsyncDisposableStack();
-  const node = scope.use(await TestNode.start({ arguments: ['--mqtts-port', '0'] }));
   const cwd = await mkdtemp(join(tmpdir(), 'millrace-devices-'));
   scope.defer(() => rm(cwd, { recursive: true }));
+  const dataDirectory = join(cwd, '.millrace');
+  const node = scope.use(await TestNode.start({ directory: cwd, dataDirectory, arguments: ['--mqtts-port', '0'] }));
   await symlink(join(ROOT, 'node_modules'), join(cwd, 'node_modules'));
   const millrace = async (...words: string[]) => {
     const argv = [join(ROOT, 'bin/millrace.js'), 'devices', ...words, '--endpoint-url', node.endpoints.http];
@@ -42,6 +43,9 @@ test('devices create writes files for this user alone, and every program that it
   for (const file of ['pump-0.key', 'pump-0.crt', 'ca.crt']) {
     assert.equal((await stat(join(cwd, 'certs', file))).mode & 0o777, 0o600, file);
   }
+  await run('git', ['init', '--quiet'], { cwd });
+  const { stdout: untracked } = await run('git', ['ls-files', '--others', '--exclude-standard'], { cwd });
+  assert.doesNotMatch(untracked, /certs|\.millrace/, 'no key is committed by accident');
   await assert.rejects(millrace('create', 'pump-0'), /is there already/);
   const url = `https://127.0.0.1:${node.endpoints.deviceHttps.port}/topics/devices/pump-0/telemetry?qos=1`;
   const files = ['--cacert', 'certs/ca.crt', '--cert', 'certs/pump-0.crt', '--key', 'certs/pump-0.key'];

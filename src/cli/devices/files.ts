@@ -1,9 +1,10 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode } from '../../base/index.ts';
 import { encodeName, encodePem, makeRequest } from '../../codec/x509/index.ts';
 import { CommandError } from '../command.ts';
+import { makePrivateDirectory } from '../private-directory.ts';
 
 /** Names of things are names of files too: AWS takes no others. */
 const NAME = /^[a-zA-Z0-9_-][a-zA-Z0-9:_-]{0,127}$/;
@@ -47,7 +48,7 @@ export function filesOf(name: string, directory: string): DeviceFiles {
 
 /** Opens the place of a key for this user alone, before a certificate is asked for. @throws CommandError  there is one already */
 export async function reserveKey({ key }: DeviceFiles, directory: string, pem: string): Promise<void> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makePrivateDirectory(directory);
   try {
     await writeFile(key, pem, { mode: 0o600, flag: 'wx' });
   } catch (error) {

@@ -1,9 +1,10 @@
 import { X509Certificate } from 'node:crypto';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { hasCode } from '../../base/index.ts';
 import { ENDPOINT_OPTIONS, openClient } from '../client.ts';
 import { CommandError, defineCommand, EXIT } from '../command.ts';
+import { makePrivateDirectory } from '../private-directory.ts';
 import { filesOf, makeKey, replace } from './files.ts';
 import { DeviceRegistry } from './registry.ts';
 
@@ -35,7 +36,7 @@ export const rotate = defineCommand({
       }
       return EXIT.ok;
     }
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makePrivateDirectory(directory);
     const policies = new Set<string>();
     for (const arn of old) for (const policy of await registry.policiesOf(arn)) policies.add(policy);
     const authority = await registry.authority();

@@ -1,10 +1,11 @@
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ACCOUNT_ID, hasCode } from '../../base/index.ts';
 import { ApiError, type Client } from '../client.ts';
 import { CommandError, UsageError } from '../command.ts';
 import { makeKey } from '../devices/files.ts';
 import { DeviceRegistry } from '../devices/registry.ts';
+import { makePrivateDirectory } from '../private-directory.ts';
 import type { Identity } from './connection.ts';
 import { deviceId, type Fleet } from './fleet.ts';
 
@@ -56,7 +57,7 @@ export async function enroll(
   const { client, directory, policyName, signal, progress } = options;
   const registry = new DeviceRegistry(client);
   const authority = await registry.authority();
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makePrivateDirectory(directory);
   const caFile = join(directory, CA_FILE);
   const known = (await isAuthority(caFile, authority)) ? await readDevices(directory) : new Map<string, Identity>();
   if (known.size === 0) await writeFile(join(directory, DEVICES_FILE), '', { mode: 0o600 });
