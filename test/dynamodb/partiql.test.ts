@@ -429,4 +429,9 @@ test('transactions write all or nothing, once under a token, and read at one mom
       node.client.executeTransaction({ TransactStatements: [statement(text)] }),
       fails(`Validation failed in TransactStatements[0]: ${message}`),
     );
+  const parameter = statement(`UPDATE "${music}" SET n = ? WHERE Artist = 'tx' AND SongTitle = '1'`);
+  await assert.rejects(
+    node.client.executeTransaction({ TransactStatements: [{ ...parameter, Parameters: [{ L: [{ N: 'abc' }] }] }] }),
+    fails('The parameter cannot be converted to a numeric value: abc'),
+  );
 });

@@ -18,6 +18,7 @@ import type { Attributes, AttributeValue } from '../model/attribute-value.ts';
 import { sizeOfAttributes } from '../model/size.ts';
 import { decodeItem } from '../model/stored.ts';
 import type { StoredItem, Table } from '../model/table.ts';
+import { checkedValue } from '../model/values.ts';
 import { type BoundStatement, bindStatement } from '../partiql/bind.ts';
 import { columnsOf, select, statementFingerprint } from '../partiql/read.ts';
 import { changeOf, rowOfSelect } from '../partiql/write.ts';
@@ -84,6 +85,9 @@ export function partiqlOperations(parts: ItemParts & TransactionParts): Record<s
 
   const ExecuteTransaction: Operation<ExecuteTransactionInput> = async (input, { region }) => {
     const { TransactStatements = [], ClientRequestToken: token, ReturnConsumedCapacity: wish } = input;
+    // What is wrong with a parameter is said without the place of its statement.
+    for (const { Parameters = [] } of TransactStatements)
+      for (const value of Parameters) checkedValue(value as AttributeValue);
     const statements = TransactStatements.map((statement, at) =>
       validated(at, () => inTransaction(boundOf(statement))),
     );

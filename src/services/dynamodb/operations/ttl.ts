@@ -14,7 +14,7 @@ export interface TtlParts {
   readonly random: Random;
 }
 
-/** Time to live. It may be switched as often as one likes, whereas AWS makes one wait half an hour. */
+/** Time to live. It may be switched as often as one likes, whereas AWS makes one wait an hour. */
 export function ttlOperations({ tables, expiry, random }: TtlParts) {
   const UpdateTimeToLive: Operation<UpdateTimeToLiveInput> = async (
     { TableName, TimeToLiveSpecification },
