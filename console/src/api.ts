@@ -31,6 +31,12 @@ export function signedInAs(): typeof key {
   return key;
 }
 
+/** The node wants to know who asks, or does not take the key that it was given. */
+export function wantsSignIn(error: unknown): boolean {
+  if (!(error instanceof ApiError)) return false;
+  return error.status === 401 || /MissingAuthenticationToken|UnrecognizedClient|InvalidSignature/.test(error.code);
+}
+
 type NodeRequest = RequestInit & { readonly signal: AbortSignal; readonly headers?: Record<string, string> };
 
 /** Asks the node; @throws ApiError */
@@ -102,8 +108,14 @@ export const quoted = (text: string) => `'${text.replaceAll("'", "''")}'`;
 /** SQL name. */
 export const named = (name: string) => `"${name.replaceAll('"', '""')}"`;
 
-/** An unsigned call of CloudWatch Logs: a node in `dev` mode takes it. */
-export async function callLogs(operation: string, input: unknown, signal: AbortSignal): Promise<unknown> {
+/** A call of CloudWatch Logs: signed once a person has signed in; a node in `dev` mode takes it as it is. */
+async function callLogs(operation: string, input: unknown, signal: AbortSignal): Promise<unknown> {
+  if (signedInAs()) {
+    // What signs is loaded only where somebody asks for it.
+    const { callAws } = await import('./aws.ts');
+    const contentType = 'application/x-amz-json-1.1';
+    return callAws({ name: 'logs', target: 'Logs_20140328', contentType }, operation, input, signal);
+  }
   const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `Logs_20140328.${operation}` };
   return post('/', headers, input, signal);
 }
@@ -125,16 +137,14 @@ export async function logGroups(signal: AbortSignal): Promise<readonly string[]>
 /** Pages that are read to reach the end of what a filter finds; the newest lines are on the last one. */
 const PAGES_MAX = 10;
 
-/** @param call  of CloudWatch Logs, signed or not */
 export async function filterLogEvents(
-  call: typeof callLogs,
   input: { readonly logGroupName: string; readonly startTime: number; readonly filterPattern?: string },
   signal: AbortSignal,
 ): Promise<readonly LogLine[]> {
   const lines: LogLine[] = [];
   let nextToken: string | undefined;
   for (let page = 0; page < PAGES_MAX; page++) {
-    const answer = (await call('FilterLogEvents', { ...input, limit: 1000, nextToken }, signal)) as {
+    const answer = (await callLogs('FilterLogEvents', { ...input, limit: 1000, nextToken }, signal)) as {
       events?: readonly LogLine[];
       nextToken?: string;
     };

@@ -7,6 +7,7 @@ import { compact, duration, rate } from './format.ts';
 import { useHash } from './hooks.ts';
 import { LogsPanel } from './logs/logs-panel.tsx';
 import { Failure } from './parts.tsx';
+import { SignedPage } from './signed-page.tsx';
 import { type Theme, useTheme } from './theme.ts';
 
 /** Seconds between two snapshots from which on some are missing between them: the node sends one a second. */
@@ -83,10 +84,14 @@ export function App() {
         {page === 'overview' && (
           <>
             <FlowPanel snapshot={snapshot} history={history} onShowLogs={showLogs} />
-            <div class="columns">
-              <DevicesPanel theme={theme} />
-              <LogsPanel known={known} asked={askedLogs} />
-            </div>
+            <SignedPage id="devices" title="Devices and logs">
+              {(onError) => (
+                <div class="columns">
+                  <DevicesPanel theme={theme} onError={onError} />
+                  <LogsPanel known={known} asked={askedLogs} onError={onError} />
+                </div>
+              )}
+            </SignedPage>
           </>
         )}
       </main>

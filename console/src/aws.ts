@@ -90,12 +90,6 @@ export function listOf<T>(value: unknown): readonly T[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** The node wants to know who asks, or does not take the key that it was given. */
-export function wantsSignIn(error: unknown): boolean {
-  if (!(error instanceof ApiError)) return false;
-  return error.status === 401 || /MissingAuthenticationToken|UnrecognizedClient|InvalidSignature/.test(error.code);
-}
-
 /** A request as it is signed. */
 export interface SignedCall {
   readonly method: string;

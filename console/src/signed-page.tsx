@@ -1,10 +1,10 @@
 import { type ComponentChildren, Fragment } from 'preact';
 import { useState } from 'preact/hooks';
-import { wantsSignIn } from './aws.ts';
+import { wantsSignIn } from './api.ts';
 import { Panel } from './parts.tsx';
 import { SignIn } from './sign-in.tsx';
 
-/** A page that asks for a key once the node does, and begins anew with it. @param children  given what to tell of failures */
+/** A page, or a part of one, that asks for a key once the node does, and begins anew with it. @param children  given what to tell of failures */
 export function SignedPage(props: {
   readonly id: string;
   readonly title: string;

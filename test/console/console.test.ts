@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Page } from 'playwright-core';
+import { ROOT, SecuredNode } from '../security/secured-node.ts';
 import { openBrowser, skip } from './browser.ts';
 import { machineHealth } from './fixture.ts';
 
@@ -222,6 +223,19 @@ test('an error is shown with the id that the node logs it under', { skip }, asyn
       (await failure.textContent())!,
       /the engine has stopped[\s\S]*request ?8f3c1f2e-6a5d-4f0b-9c1d-2b7a4e5d6c7f/,
     );
+  });
+});
+
+test('a node in secured mode asks for a key before it shows readings and logs', { skip }, async () => {
+  await using secured = await SecuredNode.start();
+  await onPage({ url: `${secured.endpoint}/_millrace/console/` }, async (page) => {
+    await page.getByRole('heading', { name: 'Devices and logs' }).waitFor();
+    await page.getByLabel('Access key ID').fill(ROOT.accessKeyId);
+    await page.getByLabel('Secret access key').fill(ROOT.secretAccessKey);
+    await page.getByRole('button', { name: 'Sign in' }).click();
+    await page.getByText('No readings yet.').waitFor();
+    await page.getByText('No function has written a line yet.').waitFor();
+    assert.equal(await page.getByRole('alert').count(), 0);
   });
 });
 

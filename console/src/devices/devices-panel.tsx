@@ -19,7 +19,7 @@ import { DeviceSearch } from './search.tsx';
 const CHART_MS = 2000;
 const CATALOG_MS = 10_000;
 
-export function DevicesPanel(props: { readonly theme: string }) {
+export function DevicesPanel(props: { readonly theme: string; readonly onError: (error: unknown) => void }) {
   const [source, setSource] = useState<Source>();
   const [devices, setDevices] = useState<readonly string[]>([]);
   const [recent, setRecent] = useState<readonly Alert[]>([]);
@@ -39,7 +39,9 @@ export function DevicesPanel(props: { readonly theme: string }) {
         setRecent(alerts);
         setError(undefined);
       } catch (failure) {
-        if (!signal.aborted) setError(failure);
+        if (signal.aborted) return;
+        setError(failure);
+        props.onError(failure);
       }
     },
     CATALOG_MS,

@@ -1,13 +1,9 @@
-/** Functions of the node: the APIs of Lambda, CloudWatch and CloudWatch Logs. */
-import { ApiError, askFor, filterLogEvents } from '../api.ts';
+/** Functions of the node: the APIs of Lambda and CloudWatch. */
+import { ApiError, askFor } from '../api.ts';
 import { type AwsService, callAws, callRest, signed } from '../aws.ts';
 import { encoded, queryOf } from '../encoding.ts';
-import type { ReadLines } from '../logs/lines.tsx';
 import type { MetricAsked, Points } from './figures.ts';
 
-const LOGS: AwsService = {
-  ...{ name: 'logs', target: 'Logs_20140328', contentType: 'application/x-amz-json-1.1' },
-};
 const METRICS: AwsService = {
   ...{ name: 'monitoring', target: 'GraniteServiceVersion20100801', contentType: 'application/x-amz-json-1.0' },
 };
@@ -219,9 +215,6 @@ export async function readMetrics<K extends string>(
     ]),
   );
 }
-
-export const readLines: ReadLines = (query, signal) =>
-  filterLogEvents((operation, input, own) => callAws(LOGS, operation, input, own), query, signal);
 
 /**
  * Invokes a function with what a person has written.

@@ -3,7 +3,7 @@ import { dateTime, duration, preciseTime } from '../format.ts';
 import { useReading, useSettled } from '../hooks.ts';
 import { Lines, newLines } from '../logs/lines.tsx';
 import { Failure, WideTable } from '../parts.tsx';
-import { type FunctionConfiguration, readLines } from './functions-api.ts';
+import type { FunctionConfiguration } from './functions-api.ts';
 import { type Invocation, invocationsOf, REPORT_PATTERNS } from './reports.ts';
 
 const REFRESH_MS = 3_000;
@@ -42,7 +42,7 @@ export function Logs(props: { readonly configuration: FunctionConfiguration }) {
           <input type="checkbox" checked={follows} onChange={() => setFollows(!follows)} /> Follow
         </label>
       </div>
-      <Lines key={`${group}\n${settled}`} group={group} pattern={settled} follows={follows} read={readLines} />
+      <Lines key={`${group}\n${settled}`} group={group} pattern={settled} follows={follows} />
     </>
   );
 }
@@ -57,7 +57,7 @@ function Reports(props: {
   const error = useReading(
     async (signal) => {
       const query = { logGroupName: group, filterPattern: pattern };
-      const lines = await newLines(readLines, query, undefined, signal, 2 * REPORTS_MAX);
+      const lines = await newLines(query, undefined, signal, 2 * REPORTS_MAX);
       setReports(invocationsOf(lines).slice(-REPORTS_MAX).reverse());
     },
     REFRESH_MS,

@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { ApiError, type LogLine } from '../api.ts';
+import { ApiError, filterLogEvents, type LogLine } from '../api.ts';
 import { preciseTime } from '../format.ts';
 import { usePolling } from '../hooks.ts';
 import { Empty, Failure } from '../parts.tsx';
@@ -17,20 +17,9 @@ export interface LinesQuery {
   readonly filterPattern?: string;
 }
 
-/** Reads lines of a group from `startTime` on, oldest first. */
-export type ReadLines = (
-  query: LinesQuery & { readonly startTime: number },
-  signal: AbortSignal,
-) => Promise<readonly LogLine[]>;
-
 /** The last lines of a group, and new ones as they come. */
-export function Lines(props: {
-  readonly group: string;
-  readonly pattern: string;
-  readonly follows: boolean;
-  readonly read: ReadLines;
-}) {
-  const { group, pattern, follows, read } = props;
+export function Lines(props: { readonly group: string; readonly pattern: string; readonly follows: boolean }) {
+  const { group, pattern, follows } = props;
   const [lines, setLines] = useState<readonly LogLine[]>();
   const [error, setError] = useState<unknown>();
   const list = useRef<HTMLOListElement>(null);
@@ -40,7 +29,7 @@ export function Lines(props: {
     async (signal) => {
       const input = { logGroupName: group, ...(pattern ? { filterPattern: pattern } : {}) };
       try {
-        const fresh = await newLines(read, input, newest.current, signal);
+        const fresh = await newLines(input, newest.current, signal);
         setError(undefined);
         setLines((before = []) => append(before, fresh));
         // The same millisecond is asked for again: what came late in it has an event id of its own.
@@ -100,17 +89,16 @@ function Message(props: { readonly text: string }) {
 
 /** Lines from `since` on; without one as far back as it takes to find `enough`. */
 export async function newLines(
-  read: ReadLines,
   query: LinesQuery,
   since: number | undefined,
   signal: AbortSignal,
   enough = 1,
 ): Promise<readonly LogLine[]> {
-  if (since !== undefined) return read({ ...query, startTime: since }, signal);
+  if (since !== undefined) return filterLogEvents({ ...query, startTime: since }, signal);
   let found: readonly LogLine[] = [];
   try {
     for (const back of LOOK_BACKS_MS) {
-      found = await read({ ...query, startTime: Date.now() - back }, signal);
+      found = await filterLogEvents({ ...query, startTime: Date.now() - back }, signal);
       if (found.length >= enough) break;
     }
   } catch (error) {

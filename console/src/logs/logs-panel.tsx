@@ -1,35 +1,32 @@
 import { useEffect, useState } from 'preact/hooks';
-import { callLogs, filterLogEvents, logGroups } from '../api.ts';
-import { usePolling, useSettled } from '../hooks.ts';
+import { logGroups } from '../api.ts';
+import { useReading, useSettled } from '../hooks.ts';
 import { Empty, Failure, Panel } from '../parts.tsx';
-import { Lines, type ReadLines } from './lines.tsx';
+import { Lines } from './lines.tsx';
 
 /** How often is asked what groups there are. */
 const GROUPS_MS = 15_000;
 /** Typing pauses this long before the filter is used. */
 const TYPING_MS = 350;
 
-const readUnsigned: ReadLines = (query, signal) => filterLogEvents(callLogs, query, signal);
-
-export function LogsPanel(props: { readonly known: readonly string[]; readonly asked: string | undefined }) {
+export function LogsPanel(props: {
+  readonly known: readonly string[];
+  readonly asked: string | undefined;
+  readonly onError: (error: unknown) => void;
+}) {
   const [groups, setGroups] = useState<readonly string[]>([]);
   const [group, setGroup] = useState<string>();
   const [pattern, setPattern] = useState('');
   const [follows, setFollows] = useState(true);
-  const [error, setError] = useState<unknown>();
   const settled = useSettled(pattern, TYPING_MS);
 
-  usePolling(
+  const error = useReading(
     async (signal) => {
-      try {
-        setGroups(await logGroups(signal));
-        setError(undefined);
-      } catch (failure) {
-        if (!signal.aborted) setError(failure);
-      }
+      setGroups(await logGroups(signal));
     },
     GROUPS_MS,
     [],
+    props.onError,
   );
   useEffect(() => {
     if (props.asked !== undefined) setGroup(props.asked);
@@ -79,9 +76,7 @@ export function LogsPanel(props: { readonly known: readonly string[]; readonly a
           </p>
         </Empty>
       )}
-      {shown !== undefined && (
-        <Lines key={`${shown}\n${settled}`} group={shown} pattern={settled} follows={follows} read={readUnsigned} />
-      )}
+      {shown !== undefined && <Lines key={`${shown}\n${settled}`} group={shown} pattern={settled} follows={follows} />}
     </Panel>
   );
 }
