@@ -2,6 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { SimulatedClock, seededRandom } from '../../src/base/index.ts';
 import * as mqtt from '../../src/codec/mqtt/index.ts';
+import {
+  type ClientPermissions,
+  type ConnectRequest,
+  type DeviceAccess,
+  OPEN_ACCESS,
+} from '../../src/services/iot/index.ts';
 import { connect, openRig, publish, RawClient, type Rig } from './harness.ts';
 
 /** The value of a counter in the Prometheus text. */
@@ -205,6 +211,40 @@ test('a bomb of properties or filters is refused, or answered at the price of it
   subscriber.send({ type: 'unsubscribe', packetId: 2, filters, properties: mqtt.NO_PROPERTIES });
   const unsuback = await subscriber.next();
   assert(unsuback?.type === 'unsuback' && unsuback.reasonCodes.length === filters.length);
+});
+
+test('subscriptions of one principal take half of the memory that there is for them, and leave the rest to others', async () => {
+  const { permissions } = OPEN_ACCESS.connect({} as ConnectRequest) as { permissions: ClientPermissions };
+  const access: DeviceAccess = {
+    connect: ({ username }) => ({ kind: 'accepted', permissions: { ...permissions, principal: username } }),
+    publisher: () => ({ kind: 'accepted', permissions }),
+  };
+  await using rig = await openRig({ access });
+  const { broker } = rig.iot;
+  const come = (clientId: string, username: string) => RawClient.connected(rig.port, { clientId, username });
+  await using greedy = await come('greedy', 'greedy');
+  assert.equal(await greedy.subscribe('greedy/first'), 1);
+  // As large as filters can be; that all have the same one spares the test their memory, and is not counted less.
+  const filter = Array.from({ length: 32 }, () => 'x'.repeat(31)).join('/');
+  const options = { filter, qos: 1, noLocal: false, retainAsPublished: false } as const;
+  const crowd = [];
+  for (;;) {
+    const subscriber = {
+      ...{ clientId: undefined, principal: 'greedy', isCongested: false, mayReceive: () => true },
+      deliver: () => undefined,
+    };
+    if (!broker.hasRoomFor(subscriber, filter)) break;
+    broker.subscribe({ subscriber, ...options });
+    crowd.push(subscriber);
+  }
+  // Some 4,800 bytes each: half a gigabyte.
+  assert(crowd.length > 100_000 && crowd.length < 125_000, `${crowd.length}`);
+  assert.equal(await greedy.subscribe(filter), mqtt.Reason.quotaExceeded);
+  assert.equal(await greedy.subscribe('greedy/first', 0), 0, 'what it has it may have again');
+  await using modest = await come('modest', 'modest');
+  assert.equal(await modest.subscribe(filter), 1);
+  for (const subscriber of crowd.slice(0, 2)) broker.detach(subscriber);
+  assert.equal(await greedy.subscribe(filter), 1, 'one that goes makes room');
 });
 
 test('a storm of wills reaches who waits for them', async () => {

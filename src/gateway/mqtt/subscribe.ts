@@ -99,7 +99,7 @@ function subscribe(packet: mqtt.SubscribePacket, client: Client): Subscribed {
 const TEXTS: Readonly<Record<number, string>> = {
   [Reason.topicFilterInvalid]: 'it breaks the rules of wildcards or shared subscriptions, or is too long',
   [Reason.notAuthorized]: 'no policy allows to subscribe to it',
-  [Reason.quotaExceeded]: 'there are as many in this packet, or of this client, as there may be',
+  [Reason.quotaExceeded]: 'there are as many in this packet, of this client or of its principal as there may be',
 };
 
 /** Why a client may not subscribe to a filter; `undefined` when it may. */
@@ -109,9 +109,10 @@ function refusalOf(filter: string, { broker, session, permissions }: Client): nu
   if (!mqtt.isTopicFilter(wanted) || isTooLong(filter)) return Reason.topicFilterInvalid;
   if (shared && !isValidGroup(shared.group)) return Reason.topicFilterInvalid;
   if (!permissions.maySubscribe(filter)) return Reason.notAuthorized;
-  const isFull = broker.subscriptionsOf(session) >= IOT_LIMITS.subscriptionsPerClientMax;
+  const hasRoom =
+    broker.subscriptionsOf(session) < IOT_LIMITS.subscriptionsPerClientMax && broker.hasRoomFor(session, filter);
   // One that replaces another takes no more room: clients subscribe anew to what their session has.
-  return isFull && !broker.isSubscribed(session, filter) ? Reason.quotaExceeded : undefined;
+  return hasRoom || broker.isSubscribed(session, filter) ? undefined : Reason.quotaExceeded;
 }
 
 /** Unsubscribes from each filter; one reason code for each. UNSUBACK goes out when the group is committed. */

@@ -10,6 +10,11 @@ export const IOT_LIMITS = {
   clientIdBytesMax: 1024,
   /** Subscriptions of one client. */
   subscriptionsPerClientMax: 1_000,
+  /**
+   * Bytes of all subscriptions of the node: 300 each, with its filter and 110 for each of its levels. Of them too a principal may have as
+   * many as are free; a filter beyond it is refused.
+   */
+  subscriptionsBytesMax: 1024 * 1024 * 1024,
   /** Routes (topic to receivers and rules) kept at hand; the store is emptied when it is full. */
   routesMax: 65_536,
   /** How soon routes forget a subscriber that has gone. */

@@ -60,6 +60,8 @@ export interface Broker {
   detach(subscriber: Subscriber): void;
   subscriptionsOf(subscriber: Subscriber): number;
   isSubscribed(subscriber: Subscriber, filter: string): boolean;
+  /** Whether the node lets the subscriber's principal have one more subscription. */
+  hasRoomFor(subscriber: Subscriber, filter: string): boolean;
   /** Subscriptions of a client, for those who show them: looks through all clients. */
   subscriptionsOfClient(clientId: string): readonly Subscription[];
 
@@ -170,6 +172,10 @@ export class RoutingBroker implements Broker {
 
   isSubscribed(subscriber: Subscriber, filter: string): boolean {
     return this.#subscriptions.has(subscriber, filter);
+  }
+
+  hasRoomFor(subscriber: Subscriber, filter: string): boolean {
+    return this.#subscriptions.hasRoom(subscriber, filter);
   }
 
   subscriptionsOfClient(clientId: string): readonly Subscription[] {

@@ -1,4 +1,6 @@
 import type * as mqtt from '../../../codec/mqtt/index.ts';
+import { IOT_LIMITS } from '../limits.ts';
+import { Shares } from '../shares.ts';
 import type { CommitGroup } from './commit-group.ts';
 import type { Publisher, RoutedMessage } from './message.ts';
 import { parseShared, SharedGroup } from './shared-group.ts';
@@ -55,6 +57,8 @@ interface Entry {
 
 interface Owned extends Entry {
   readonly subscription: Subscription;
+  /** Whose share it is taken from: its subscriber may become another's. */
+  readonly principal: string | undefined;
 }
 
 interface Group extends Entry {
@@ -67,6 +71,7 @@ export class Subscriptions {
   readonly #bySubscriber = new Map<Subscriber, Owned | Map<string, Owned>>();
   /** By the whole filter, `$share/GROUP/FILTER`. */
   readonly #groups = new Map<string, Group>();
+  readonly #shares = new Shares(IOT_LIMITS.subscriptionsBytesMax);
   #size = 0;
 
   /** Changes with every change: a cached result of {@link receivers} of another version is stale. */
@@ -79,12 +84,18 @@ export class Subscriptions {
     return this.#size;
   }
 
-  /** Adds the subscription or replaces the one with the same filter; tells whether there was one [MQTT-3.8.4-3]. */
+  /** Whether there is room for one more of the subscriber's principal; one that replaces another takes no more. */
+  hasRoom({ principal }: Subscriber, filter: string): boolean {
+    return this.#shares.mayTake(principal, bytesOf(filter));
+  }
+
+  /** Adds the subscription or replaces the one with the same filter, whether there is room or not; tells whether there was one [MQTT-3.8.4-3]. */
   add(subscription: Subscription): boolean {
     const previous = this.#find(subscription.subscriber, subscription.filter);
     if (previous) this.#leave(previous);
     else this.#size++;
-    const entry = { subscription, receiver: toReceiver([subscription]) };
+    const { principal } = subscription.subscriber;
+    const entry = { subscription, receiver: toReceiver([subscription]), principal };
     this.#own(entry);
     this.#join(entry);
     return previous !== undefined;
@@ -166,6 +177,7 @@ export class Subscriptions {
 
   #join(entry: Owned): void {
     const { filter } = entry.subscription;
+    this.#shares.add(entry.principal, bytesOf(filter));
     const shared = parseShared(filter);
     if (!shared) return this.#trie.add(filter, entry);
     let group = this.#groups.get(filter);
@@ -180,6 +192,7 @@ export class Subscriptions {
 
   #leave(entry: Owned): void {
     const { filter } = entry.subscription;
+    this.#shares.remove(entry.principal, bytesOf(filter));
     const shared = parseShared(filter);
     if (!shared) return void this.#trie.delete(filter, entry);
     const group = this.#groups.get(filter)!;
@@ -188,6 +201,17 @@ export class Subscriptions {
     this.#groups.delete(filter);
     this.#trie.delete(shared.filter, group);
   }
+}
+
+/** Of the objects that hold a subscription, and of those that each level of its filter may cost. */
+const SUBSCRIPTION_BYTES = 300;
+const LEVEL_BYTES = 110;
+
+/** What a subscription takes, roughly, if it has no level in common with others. */
+function bytesOf(filter: string): number {
+  let levels = 1;
+  for (let at = filter.indexOf('/'); at >= 0; at = filter.indexOf('/', at + 1)) levels++;
+  return SUBSCRIPTION_BYTES + filter.length + levels * LEVEL_BYTES;
 }
 
 function countOf(own: Owned | Map<string, Owned> | undefined): number {

@@ -17,6 +17,7 @@ import type { CommitGroup, GroupCommit } from '../broker/commit-group.ts';
 import type { Publisher } from '../broker/message.ts';
 import type { Subscriptions } from '../broker/subscriptions.ts';
 import { IOT_LIMITS } from '../limits.ts';
+import { Shares } from '../shares.ts';
 import { handOver } from './hand-over.ts';
 import { type SessionInstruments, sessionInstruments } from './instruments.ts';
 import type { SessionLink } from './link.ts';
@@ -35,7 +36,6 @@ import {
   type WillRow,
 } from './rows.ts';
 import { DurableSession, type SessionHost, type SessionState, TotalBytes, type WillPermissions } from './session.ts';
-import { Shares } from './shares.ts';
 
 /** What a CONNECT asks of a session. */
 export interface SessionRequest {
@@ -95,7 +95,7 @@ export class Sessions {
   readonly #host: SessionHost;
   readonly #agenda: Agenda<DurableSession>;
   readonly #byClientId = new Map<string, DurableSession>();
-  readonly #shares = new Shares();
+  readonly #shares = new Shares(IOT_LIMITS.sessionsMax);
   #publish: Publish | undefined;
   #access: WillAccess | undefined;
   /** Sessions that are over, and the store has not taken it yet: by client. */
@@ -242,17 +242,16 @@ export class Sessions {
 
   /** Why a principal may have no further session; `undefined` where it may. */
   #refusal(principal: string | undefined): string | undefined {
-    const free = IOT_LIMITS.sessionsMax - this.size;
-    if (free <= 0) return 'this server has as many sessions as it may';
-    if (this.#shares.mayTake(principal, free)) return undefined;
+    if (this.#shares.mayTake(principal, 1)) return undefined;
+    if (this.#shares.free <= 0) return 'this server has as many sessions as it may';
     return 'this principal has its share of the sessions that this server may have';
   }
 
   /** The session counts as one of whoever has connected last. */
   #entrust(session: DurableSession, principal: string | undefined): void {
-    this.#shares.remove(session.principal);
+    this.#shares.remove(session.principal, 1);
     session.principal = principal;
-    this.#shares.add(principal);
+    this.#shares.add(principal, 1);
   }
 
   /** Remembers who may be asked about the will. */
@@ -308,7 +307,7 @@ export class Sessions {
 
   #add(session: DurableSession): void {
     this.#byClientId.set(session.clientId, session);
-    this.#shares.add(session.principal);
+    this.#shares.add(session.principal, 1);
     this.#instruments.sessions.set(this.size);
   }
 
@@ -318,7 +317,7 @@ export class Sessions {
     this.#subscriptions.removeAll(session);
     if (this.#byClientId.get(session.clientId) === session) {
       this.#byClientId.delete(session.clientId);
-      this.#shares.remove(session.principal);
+      this.#shares.remove(session.principal, 1);
     }
     this.#instruments.sessions.set(this.size);
   }
