@@ -14,8 +14,22 @@ export function page<T>(
   token: string | undefined,
   limit = PAGE_DEFAULT,
 ): { readonly items: readonly T[]; readonly next: string | undefined } {
-  const after = token === undefined ? undefined : nameIn(token);
-  const rest = after === undefined ? sorted : sorted.filter((item) => nameOf(item) > after);
+  const behind = (after?: string) => (after === undefined ? sorted : sorted.filter((item) => nameOf(item) > after));
+  return pageBehind(behind, nameOf, token, limit);
+}
+
+/**
+ * The same of what is not sorted as a whole.
+ *
+ * @param behind  gives the first items behind a name, so many at least if there are any
+ */
+export function pageBehind<T>(
+  behind: (after: string | undefined, limit: number) => readonly T[],
+  nameOf: (item: T) => string,
+  token: string | undefined,
+  limit = PAGE_DEFAULT,
+): { readonly items: readonly T[]; readonly next: string | undefined } {
+  const rest = behind(token === undefined ? undefined : nameIn(token), limit + 1);
   const items = rest.slice(0, limit);
   return { items, next: rest.length > items.length ? tokenFor(nameOf(items.at(-1)!)) : undefined };
 }

@@ -41,10 +41,27 @@ test('what has expired is not shown, and makes room', async () => {
   assert.equal(retained.get('k/1')?.topic, 'k/1');
   await clock.advance(60_000);
   assert.equal(retained.get('k/1'), undefined);
-  assert.deepEqual(retained.topics(), []);
+  assert.deepEqual(retained.topicsBehind(undefined, 10), []);
   assert(keep('new', {}));
-  assert.deepEqual(retained.topics(), ['new']);
+  assert.deepEqual(retained.topicsBehind(undefined, 10), ['new']);
   assert(retained.size < IOT_LIMITS.retainedMessagesMax);
+});
+
+test('pages of topics are in order, whatever order they came in, and leave out what has expired', async () => {
+  const { clock, keep, retained } = await openEmpty();
+  const names = Array.from({ length: 1_000 }, (_, i) => `k/${String((i * 7) % 1_000).padStart(3, '0')}`);
+  for (const [index, topic] of names.entries()) keep(topic, index % 10 === 0 ? { messageExpiryInterval: 1 } : {});
+  await clock.advance(1_000);
+  const expected = names.filter((_, index) => index % 10 !== 0).sort();
+  for (const limit of [1, 7, 450, 900, 2_000]) {
+    const found: string[] = [];
+    for (let page = retained.topicsBehind(undefined, limit); page.length > 0; ) {
+      assert(page.length <= limit);
+      found.push(...page);
+      page = retained.topicsBehind(page.at(-1), limit);
+    }
+    assert.deepEqual(found, expected, `${limit} at a time`);
+  }
 });
 
 test('a filter that matches little of much is looked for a piece at a time', async () => {

@@ -100,9 +100,18 @@ export class RetainedMessages {
     return message && remainingExpiry(message, this.#clock.now()) !== 0 ? message : undefined;
   }
 
-  /** Topics in order, for pages. */
-  topics(): readonly string[] {
-    return [...this.#byTopic.keys()].filter((topic) => this.get(topic)).sort();
+  /** The first topics behind one, in order. Looks through all, and sorts few: to sort 100,000 would hold up everybody's messages for 0.1 s. */
+  topicsBehind(after: string | undefined, limit: number): readonly string[] {
+    let found: string[] = [];
+    let last: string | undefined;
+    for (const topic of this.#byTopic.keys()) {
+      if ((after !== undefined && topic <= after) || (last !== undefined && topic > last) || !this.get(topic)) continue;
+      found.push(topic);
+      if (found.length < 2 * limit) continue;
+      found = found.sort().slice(0, limit);
+      last = found.at(-1);
+    }
+    return found.sort().slice(0, limit);
   }
 
   /** Messages whose topic matches the filter; see {@link Retained}. Those whose expiry has passed are let go of. */

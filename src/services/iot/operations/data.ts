@@ -4,7 +4,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { RetainedMessage, RetainedMessages } from '../broker/retained.ts';
 import { IotError } from '../errors.ts';
 import { IOT_LIMITS } from '../limits.ts';
-import { page } from '../pagination.ts';
+import { pageBehind } from '../pagination.ts';
 
 interface PublishInput {
   readonly topic: string;
@@ -46,7 +46,8 @@ export function dataOperations(broker: Broker, retained: RetainedMessages) {
       { caller }: OperationContext,
     ) => {
       refuseDevice(caller);
-      const { items, next } = page(retained.topics(), (topic) => topic, nextToken, maxResults);
+      const behind = (after: string | undefined, limit: number) => retained.topicsBehind(after, limit);
+      const { items, next } = pageBehind(behind, (topic) => topic, nextToken, maxResults);
       const retainedTopics = items.map((topic) => summary(retained.get(topic)!));
       return { retainedTopics, ...(next !== undefined && { nextToken: next }) };
     },
