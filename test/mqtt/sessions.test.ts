@@ -919,6 +919,17 @@ test('a principal has no more sessions than are free: one that takes all it can 
   assert.equal(await fill(broker, 'greedy'), IOT_LIMITS.sessionsMax / 2 + 1);
   assert.equal(broker.sessions.end('s-3', false), true);
   assert.equal(await fill(broker, 'greedy'), IOT_LIMITS.sessionsMax / 2 + 1);
+  // Of some 85 KB as it is kept: 21 places, where there is room for ten.
+  for (let i = 4; i < 9; i++) assert.equal(broker.sessions.end(`s-${i}`, false), true);
+  const large = { topic: 'w', payload: Buffer.alloc(64_000), qos: 1, retain: false, properties: {} } as const;
+  for (const clientId of ['s-4', 's-10']) {
+    await using client = await RawClient.open(restarted.port);
+    client.send({ ...beginning(clientId, 'greedy'), will: large });
+    const connack = await client.next();
+    assert(connack?.type === 'connack' && connack.reasonCode === Reason.quotaExceeded, JSON.stringify(connack));
+  }
+  assert.equal(await come('s-10', 'greedy', false), true, 'a session is left as it was');
+  assert.equal(await come('s-4', 'greedy', false), false);
 });
 
 test('a clock that is set back before a restart makes sessions, wills and messages last no longer', async () => {

@@ -32,6 +32,8 @@ export const IOT_LIMITS = {
    * free: half of them when it is alone.
    */
   sessionsMax: 100_000,
+  /** A session whose will is larger counts as several: one more for each so many bytes, as it is kept (a third more than it is sent with). */
+  willBytesPerSession: 4096,
   /** Longest session expiry interval, seconds, 7 days as on AWS; MQTT 5 clients are told, and 3.1.1 sessions have it. */
   sessionExpirySecondsMax: 7 * 24 * 3600,
   /** QoS 1 and 2 messages in the queue of one durable session, sent and unsent: beyond it new ones are dropped and counted. */

@@ -98,6 +98,8 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   readonly number: number;
   /** Of the client that has connected last. */
   principal: string | undefined;
+  /** As how many sessions it counts. */
+  places = 1;
   expirySeconds: number;
   /** Epoch milliseconds; `undefined` while a client is connected. */
   disconnectedAt: number | undefined;

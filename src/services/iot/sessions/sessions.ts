@@ -151,19 +151,22 @@ export class Sessions {
     const { clientId, clean, permissions } = request;
     const expirySeconds = Math.min(request.expirySeconds, IOT_LIMITS.sessionExpirySecondsMax);
     const found = this.#byClientId.get(clientId);
-    if (found && !clean) {
+    const { principal } = permissions;
+    const isResumed = found !== undefined && !clean;
+    const isDurable = isResumed || expirySeconds > 0;
+    const will = isDurable ? willOf(request) : undefined;
+    // What goes on with another, or begins in its place, takes no more room.
+    const refusal = isDurable ? this.#refusal(principal, placesOf(will) - (found?.places ?? 0)) : undefined;
+    if (refusal !== undefined) return { kind: 'refused', reason: refusal };
+    if (isResumed) {
       const before = found.state;
-      return { kind: 'durable', session: found, before, group: this.#resume(found, request) };
+      return { kind: 'durable', session: found, before, group: this.#resume(found, request, will) };
     }
     const ended = found && this.#end(found);
-    if (expirySeconds === 0) return { kind: 'transient', group: ended };
-    const { principal } = permissions;
-    // One that begins in the place of another takes no more room.
-    const refusal = found ? undefined : this.#refusal(principal);
-    if (refusal !== undefined) return { kind: 'refused', reason: refusal };
+    if (!isDurable) return { kind: 'transient', group: ended };
     const session = new DurableSession(this.#host, clientId, {
       ...{ number: this.#numbers.take(), expirySeconds },
-      ...willOf(request),
+      ...(will && { will }),
       ...(principal !== undefined && { principal }),
     });
     this.#take(session, permissions);
@@ -186,7 +189,7 @@ export class Sessions {
       else this.leave(session, undefined, { will: 'delete' });
       return;
     }
-    this.#entrust(session, before.principal);
+    this.#entrust(session, before.principal, before.will);
     session.state = { ...before, disconnectedAt: before.disconnectedAt ?? this.#time.now() };
     this.#write(session);
     this.#schedule(session);
@@ -230,28 +233,29 @@ export class Sessions {
     await this.#burials;
   }
 
-  #resume(session: DurableSession, request: SessionRequest): CommitGroup {
+  #resume(session: DurableSession, request: SessionRequest, will: WillRow | undefined): CommitGroup {
     session.disconnectedAt = undefined;
     session.expirySeconds = Math.min(request.expirySeconds, IOT_LIMITS.sessionExpirySecondsMax);
     // The will of the connection before is not sent: the client has come back before its delay has passed [MQTT-3.1.3-9].
-    session.will = willOf(request).will;
-    this.#entrust(session, request.permissions.principal);
+    session.will = will;
+    this.#entrust(session, request.permissions.principal, will);
     this.#take(session, request.permissions);
     return this.#write(session);
   }
 
-  /** Why a principal may have no further session; `undefined` where it may. */
-  #refusal(principal: string | undefined): string | undefined {
-    if (this.#shares.mayTake(principal, 1)) return undefined;
-    if (this.#shares.free <= 0) return 'this server has as many sessions as it may';
+  /** Why a principal may not have so many places more; `undefined` where it may. */
+  #refusal(principal: string | undefined, places: number): string | undefined {
+    if (places <= 0 || this.#shares.mayTake(principal, places)) return undefined;
+    if (this.#shares.free < places) return 'this server has as many sessions as it may';
     return 'this principal has its share of the sessions that this server may have';
   }
 
-  /** The session counts as one of whoever has connected last. */
-  #entrust(session: DurableSession, principal: string | undefined): void {
-    this.#shares.remove(session.principal, 1);
+  /** The session counts as one of whoever has connected last, with the will that came then. */
+  #entrust(session: DurableSession, principal: string | undefined, will: WillRow | undefined): void {
+    this.#shares.remove(session.principal, session.places);
     session.principal = principal;
-    this.#shares.add(principal, 1);
+    session.places = placesOf(will);
+    this.#shares.add(principal, session.places);
   }
 
   /** Remembers who may be asked about the will. */
@@ -307,7 +311,8 @@ export class Sessions {
 
   #add(session: DurableSession): void {
     this.#byClientId.set(session.clientId, session);
-    this.#shares.add(session.principal, 1);
+    session.places = placesOf(session.will);
+    this.#shares.add(session.principal, session.places);
     this.#instruments.sessions.set(this.size);
   }
 
@@ -317,7 +322,7 @@ export class Sessions {
     this.#subscriptions.removeAll(session);
     if (this.#byClientId.get(session.clientId) === session) {
       this.#byClientId.delete(session.clientId);
-      this.#shares.remove(session.principal, 1);
+      this.#shares.remove(session.principal, session.places);
     }
     this.#instruments.sessions.set(this.size);
   }
@@ -459,12 +464,17 @@ function takeWill(session: DurableSession): mqtt.PublishPacket | undefined {
 /** Sessions whose queues are looked for one after the other, beside others. */
 const QUEUES_PER_LANE = 2_000;
 
-function willOf({ will }: SessionRequest): { readonly will?: WillRow } {
-  if (!will || !mqtt.isTopicName(will.topic)) return {};
+function willOf({ will }: SessionRequest): WillRow | undefined {
+  if (!will || !mqtt.isTopicName(will.topic)) return undefined;
   const { willDelayInterval: delaySeconds = 0, ...properties } = will.properties;
   const packetId = will.qos === 0 ? 0 : 1;
   const packet: mqtt.PublishPacket = { ...will, type: 'publish', dup: false, packetId, properties };
-  return { will: { packet: mqtt.encodePacket(packet, 5).toString('base64'), delaySeconds } };
+  return { packet: mqtt.encodePacket(packet, 5).toString('base64'), delaySeconds };
+}
+
+/** A will stays in memory for as long as its client may be away. */
+function placesOf(will: WillRow | undefined): number {
+  return 1 + Math.floor((will?.packet.length ?? 0) / IOT_LIMITS.willBytesPerSession);
 }
 
 function expiresAt({ disconnectedAt = 0, expirySeconds }: DurableSession): number {
