@@ -65,6 +65,29 @@ test('a destination of choice takes them, a FIFO one in their order', async () =
   assert.equal(bodies(await receive(call, other)), 'abc');
 });
 
+test('what was sent to the dead-letter queue with a delay is taken once it can be seen, and what comes later is not', async () => {
+  await using node = await openSqsNode();
+  const { call, clock } = node;
+  const { dead } = await withDeadLetters(node, 'a');
+  const send = (MessageBody: string, DelaySeconds: number) =>
+    call('SendMessage', { QueueUrl: dead, MessageBody, DelaySeconds });
+  await send('b', 1);
+  await send('c', 60);
+  await clock.advance(1000);
+  const target = await newQueue(call);
+  await call('StartMessageMoveTask', { SourceArn: arnOf(dead), DestinationArn: arnOf(target) });
+  await send('d', 0);
+  assert.equal((await ended(node, dead)).ApproximateNumberOfMessagesMoved, 2);
+  assert.equal(bodies(await receive(call, target)), 'ab');
+  await clock.advance(60_000);
+  assert.deepEqual(
+    bodies(await receive(call, dead))
+      .split('')
+      .sort(),
+    ['c', 'd'],
+  );
+});
+
 test('what cannot be moved is refused as AWS refuses it', async () => {
   await using node = await openSqsNode();
   const { call } = node;

@@ -4,7 +4,7 @@ import { FIRST } from './backlog.ts';
 import type { Attributes } from './digest.ts';
 import { bodyMd5 } from './digest.ts';
 import { messageNotFound, queueNotFound, SqsError } from './errors.ts';
-import type { Found, Place } from './message.ts';
+import { beyond, type Found, type Place } from './message.ts';
 import { checkBody } from './outgoing.ts';
 import type { Queue } from './queue.ts';
 import type { Queues } from './queues.ts';
@@ -124,8 +124,4 @@ function placeOf(id: string): Place {
   const match = /^([0-9a-z]{1,10})-([0-9a-z]{1,10})$/.exec(id);
   if (!match) throw messageNotFound();
   return { delayUntil: Number.parseInt(match[1]!, 36), sequence: Number.parseInt(match[2]!, 36) };
-}
-
-function beyond({ delayUntil, sequence }: Place): Place {
-  return { delayUntil, sequence: sequence + 1 };
 }

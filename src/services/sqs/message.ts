@@ -29,6 +29,11 @@ export interface Place {
   readonly sequence: number;
 }
 
+/** Where to go on behind a message. */
+export function beyond({ delayUntil, sequence }: Place): Place {
+  return { delayUntil, sequence: sequence + 1 };
+}
+
 /** A message to be sent, complete but for its place. */
 export interface Outgoing {
   readonly message: Omit<Message, 'sequenceNumber'>;

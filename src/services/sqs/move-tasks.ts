@@ -1,10 +1,10 @@
 import { type Clock, hasCode, isAbort, type Random, uuid } from '../../base/index.ts';
 import { type Records, Registry } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
-import { FIRST } from './backlog.ts';
+import { DELAYED, FIRST } from './backlog.ts';
 import { parameterInvalid, SqsError } from './errors.ts';
 import { SQS_LIMITS } from './limits.ts';
-import type { Found, Place } from './message.ts';
+import { beyond, type Found, type Place } from './message.ts';
 import { isActive, type MoveTask, parseTaskHandle } from './move-task.ts';
 import type { Queue } from './queue.ts';
 import type { Queues } from './queues.ts';
@@ -158,9 +158,9 @@ export class MoveTasks implements AsyncDisposable {
       }
       const source = this.#queues.byArn(task.sourceArn);
       if (!source) return this.#end(name, { ...task, moved, status: 'FAILED', failureReason: NO_QUEUE });
-      const page = (await source.browse(cursor, batch)).filter(({ place }) => isIn(task, place));
+      const page = await source.browse(cursor, batch);
       if (page.length === 0) return this.#end(name, { ...task, moved, status: 'COMPLETED' });
-      cursor = { delayUntil: 0, sequence: page.at(-1)!.place.sequence + 1 };
+      cursor = nextOf(task, page.at(-1)!.place);
       const outcome = await this.#moveAll(task, source, page);
       moved += outcome.moved;
       if (outcome.failure) return this.#end(name, { ...task, moved, status: 'FAILED', failureReason: outcome.failure });
@@ -183,8 +183,8 @@ export class MoveTasks implements AsyncDisposable {
     let failure: string | undefined;
     const moves: Promise<void>[] = [];
     for (const found of page) {
-      // What others work on stays: it is deleted, or a dead letter again.
-      if (found.state !== 'visible' || source.isInFlight(found.place)) continue;
+      // What others work on stays: it is deleted, or a dead letter again. So does what came after the task.
+      if (found.state !== 'visible' || source.isInFlight(found.place) || isNewer(task, found.place)) continue;
       const to = this.#queues.byArn(task.destinationArn ?? found.message.deadLetterSource ?? '');
       if (!to) {
         failure = task.destinationArn === undefined && !found.message.deadLetterSource ? NO_SOURCE : NO_QUEUE;
@@ -257,6 +257,11 @@ function paceOf({ rateMax }: MoveTask): { readonly batch: number; readonly pause
   return { batch, pauseMs: (batch * 1000) / rateMax };
 }
 
-function isIn({ sequenceMax }: MoveTask, { delayUntil, sequence }: Place): boolean {
-  return delayUntil === 0 && sequence <= sequenceMax;
+function isNewer({ sequenceMax }: MoveTask, { sequence }: Place): boolean {
+  return sequence > sequenceMax;
+}
+
+/** Those that were sent with a delay stand apart, and stay there when they are due; before that, what is newer comes last. */
+function nextOf(task: MoveTask, last: Place): Place {
+  return last.delayUntil === 0 && isNewer(task, last) ? DELAYED : beyond(last);
 }
