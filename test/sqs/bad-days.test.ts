@@ -3,8 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { SimulatedClock } from '../../src/base/index.ts';
+import { CLOCK_LIMITS, SimulatedClock } from '../../src/base/index.ts';
+import { SQS_LIMITS } from '../../src/services/sqs/index.ts';
 import { openEmbeddedRecords } from '../../src/store/index.ts';
+import { eventually } from '../support/eventually.ts';
 import { arnOf, bodies, counts, newQueue, openSqsNode, receive } from './support.ts';
 
 /** A clock whose wall time is set while it runs. */
@@ -36,6 +38,29 @@ test('a wall clock that jumps ahead neither expires messages nor shows those tha
   assert.equal(bodies(await receive(call, url)), 'a');
   await clock.advance(60_000);
   assert.equal((await receive(call, url)).length, 3);
+});
+
+test('what is sent once a gateway has learnt the time expires by it, when the clock has gone evenly for a while', async () => {
+  const clock = new SetClock(Date.UTC(1970, 0, 1, 0, 1));
+  await using node = await openSqsNode(clock);
+  const { call } = node;
+  const url = await newQueue(call, { MessageRetentionPeriod: '60' });
+  clock.aheadMs = 56 * 365 * DAY_MS;
+  await call('SendMessage', { QueueUrl: url, MessageBody: 'a' });
+  await clock.advance(60_000);
+  assert.equal(bodies(await receive(call, url, { VisibilityTimeout: 0 })), 'a');
+  const left = async () => {
+    await clock.advance(SQS_LIMITS.sweepMs);
+    return (await counts(call, url))[0];
+  };
+  await eventually(left, (messages) => messages === 0);
+  assert.ok(clock.monotonic() > CLOCK_LIMITS.restMs);
+  // It has rested once: from now on the time is as good as any.
+  await call('SendMessage', { QueueUrl: url, MessageBody: 'b' });
+  await clock.advance(59_000);
+  assert.equal(bodies(await receive(call, url, { VisibilityTimeout: 0 })), 'b');
+  await clock.advance(2_000);
+  assert.deepEqual(await receive(call, url), []);
 });
 
 test('a wall clock that goes back holds nothing for longer', async () => {

@@ -1,4 +1,4 @@
-import { type Clock, hasCode, isAbort, type SteadyClock, type Timer } from '../../base/index.ts';
+import { type Clock, type ClockJumps, hasCode, isAbort, type SteadyClock, type Timer } from '../../base/index.ts';
 import type { Records, Sequence, Write } from '../../store/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { Attempts } from './attempts.ts';
@@ -35,6 +35,7 @@ export interface QueueDependencies {
   readonly sequence: Sequence;
   readonly clock: Clock;
   readonly steady: SteadyClock;
+  readonly jumps: ClockJumps;
   readonly logger: Logger;
   readonly instruments: QueueInstruments;
   /** The queue that a redrive policy names; `undefined` while there is none. */
@@ -500,7 +501,12 @@ export class Queue implements AsyncDisposable {
 
   /** By the steady clock and by the wall clock, which has stamped it: where that was set back, new messages are not old ones. */
   #isExpired({ sentAt }: Entry): boolean {
-    return Math.min(this.#now(), this.#dependencies.clock.now()) - sentAt > this.#settings.retentionMs;
+    const { clock, jumps } = this.#dependencies;
+    const { retentionMs } = this.#settings;
+    if (clock.now() - sentAt <= retentionMs) return false;
+    const steadyMs = this.#now() - sentAt;
+    // What was sent once the clock had been set ahead is in the steady one's future for good.
+    return steadyMs > retentionMs || (steadyMs < 0 && jumps.isSteady());
   }
 
   #isWorkedOn({ sequence }: Entry): boolean {

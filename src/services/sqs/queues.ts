@@ -1,6 +1,7 @@
 import {
   ACCOUNT_ID,
   type Clock,
+  ClockJumps,
   formatArn,
   parseArn,
   type Random,
@@ -56,6 +57,7 @@ export class Queues implements AsyncDisposable {
   readonly #dropped: Registry<{ readonly queue: string }>;
   readonly #sequence: Sequence;
   readonly #steady: SteadyClock;
+  readonly #jumps: ClockJumps;
   readonly #open = new Map<string, Queue>();
   readonly #instruments = new Map<string, QueueInstruments>();
   /** Changes of queues are made one after the other: each begins with what the last has left. */
@@ -76,6 +78,7 @@ export class Queues implements AsyncDisposable {
     this.#dropped = dropped;
     this.#sequence = sequence;
     this.#steady = new SteadyClock(dependencies.clock);
+    this.#jumps = new ClockJumps(dependencies.clock);
   }
 
   static async open(dependencies: QueuesDependencies): Promise<Queues> {
@@ -273,7 +276,7 @@ export class Queues implements AsyncDisposable {
     const { records, clock, logger } = this.#dependencies;
     const instruments = new QueueInstruments(this.#dependencies.metrics, state.name);
     const dependencies = {
-      ...{ records, clock, logger, sequence: this.#sequence, steady: this.#steady, instruments },
+      ...{ records, clock, logger, sequence: this.#sequence, steady: this.#steady, jumps: this.#jumps, instruments },
       queueAt: (arn: string) => this.byArn(arn),
     };
     const identity = { arn: queueArn(state), id: state.id, life: state.life };
