@@ -156,6 +156,7 @@ export class Cgroups {
     }
     if (places.pids) writeFileSync(join(places.pids.directory, 'pids.max'), String(SANDBOX_LIMITS.processesMax));
     if (places.memory?.version === 2) writeFileSync(join(places.memory.directory, 'memory.oom.group'), '1');
+    if (places.memory?.version === 1) limitSockets(places.memory);
     const group = new Cgroup(places, openLimits(places), () => this.#groups.delete(group));
     this.#groups.add(group);
     return group;
@@ -295,6 +296,15 @@ function limitAllProcesses(parent: string): void {
     (name) => Number(readText(`/proc/sys/kernel/${name}`)) || Number.MAX_SAFE_INTEGER,
   );
   writeFileSync(join(parent, 'pids.max'), String(Math.floor(Math.min(...machine) / 2)));
+}
+
+/** Version 1 counts the buffers of sockets apart from all other memory, and only where they have a limit. */
+function limitSockets({ directory }: ControllerPlace): void {
+  try {
+    writeFileSync(join(directory, 'memory.kmem.tcp.limit_in_bytes'), String(SANDBOX_LIMITS.socketBytesMax));
+  } catch {
+    // Some kernels were built without it.
+  }
 }
 
 const memoryLimitOf = ({ directory, version }: ControllerPlace) =>

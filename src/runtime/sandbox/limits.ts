@@ -9,6 +9,8 @@ export const SANDBOX_LIMITS = {
   watchedFilesMax: 4096,
   /** Sandboxes that are made on the account of one user of the machine, where the node is root: they share what the kernel counts by user. */
   accountMax: 16,
+  /** Buffers of one sandbox's sockets, bytes, with control groups of version 1; with version 2 they count as its memory. */
+  socketBytesMax: 64 * 1024 * 1024,
   /** Size of `/tmp` until the function asks for more, MB; what it asks for is 10,240 at most. */
   temporaryMb: 512,
   /** Largest file, bytes: the most ephemeral storage that a function can ask for. */

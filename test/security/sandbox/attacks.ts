@@ -42,6 +42,21 @@ const ASK_FOR_NEIGHBOURS = `
     if ($n % 20 == 1) { socket(my $socket, AF_INET6, SOCK_DGRAM, 17) or die $!; push @sockets, $socket; }
     send($sockets[-1], "x", 0x40, pack_sockaddr_in6(9, inet_pton(AF_INET6, sprintf("fe80::%x", $n)), $interface // 2, 0));
   }`;
+/** More than the memory of a function of 128 MB and its `/tmp`. */
+const FILLED_BYTES = 660e6;
+/** Writes to connections on loopback that nobody reads from. */
+const FILL_SOCKETS = `
+  use Socket; use Fcntl;
+  my $address = pack_sockaddr_in(7777, INADDR_LOOPBACK);
+  socket(my $server, AF_INET, SOCK_STREAM, 6); bind($server, $address) or die $!; listen($server, 1000);
+  my ($filled, @open) = (0); my $bytes = "x" x 1_000_000;
+  for (1 .. 400) {
+    last if $filled >= ${FILLED_BYTES};
+    socket(my $client, AF_INET, SOCK_STREAM, 6) or last; connect($client, $address) or last; accept(my $accepted, $server);
+    push @open, $client, $accepted; fcntl($client, F_SETFL, O_NONBLOCK);
+    while (my $count = syswrite($client, $bytes)) { $filled += $count }
+  }
+  print $filled;`;
 const RT_SIGQUEUEINFO: typeof INOTIFY_INIT1 = { x64: '129', arm64: '138' };
 /** What of root's share is left: it takes all for a moment. */
 const LEFT_OF_ROOT = `
@@ -421,6 +436,21 @@ print(','.join(got))`;
         { timeoutMs: 20_000, memoryMb: 256 },
       );
       return result === 'survived';
+    },
+  },
+  {
+    name: 'memory bomb in buffers of sockets',
+    openIn: ['process'],
+    ...(HAS_PERL ? {} : { needs: 'perl' }),
+    attempt: async ({ run, engine }) => {
+      // It would be the share of TCP that the whole machine has.
+      if (engine === 'process') return true;
+      const filled = await run(
+        "return Number(cp.spawnSync('perl', ['-e', e], { encoding: 'utf8' }).stdout);",
+        FILL_SOCKETS,
+        { timeoutMs: 30_000, memoryMb: 128 },
+      );
+      return filled >= FILLED_BYTES;
     },
   },
   {
