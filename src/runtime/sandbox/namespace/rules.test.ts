@@ -32,7 +32,7 @@ test('what is no destination is refused by what it says', () => {
   assert.throws(() => parseDestinations(Array.from({ length: 65 }, () => 'a')), /64 entries at most/);
 });
 
-test("the machine's own addresses and link-local ones come before what a list allows, and the rest after it", () => {
+test("the machine's own addresses and metadata services come before what a list allows, and the rest after it", () => {
   const preferences = (rules: readonly string[]) => rules.map((rule) => Number(/pref (\d+)/.exec(rule)![1]));
   const first = firstRules('tap0', ['192.0.2.1']);
   const [destination] = parseDestinations(['192.0.2.0/24:443']);
@@ -48,6 +48,6 @@ test("the machine's own addresses and link-local ones come before what a list al
     'rule add pref 130 to 128.0.0.0/1 lookup main',
   ]);
   assert.ok(closingRules().includes('rule add pref 140 unreachable'));
-  assert.deepEqual(preferences(first), [90, 100, 110, 110, 120, 125]);
+  assert.deepEqual(preferences(first), [90, 100, 110, 110, 120, 125, 125, 125, 125]);
   assert.deepEqual(preferences(closingRules()), [110, 110, 140]);
 });

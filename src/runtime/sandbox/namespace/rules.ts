@@ -11,8 +11,8 @@ import type { Destination } from './destinations.ts';
  *   100  the machine's own addresses: unreachable, whatever a list says
  *   110  the resolver: port 53 only
  *   120  the rest of slirp4netns' own network, which leads to the machine's loopback where that is not disabled
- *   125  link-local addresses: the metadata services of clouds, which hand out the machine's credentials. Unreachable, whatever a
- *        list says: the name of anybody's host may lead there
+ *   125  the metadata services of clouds, which hand out the machine's credentials: link-local addresses, and some that are not. Unreachable,
+ *        whatever a list says: the name of anybody's host may lead there
  *   130  destinations of an allowlist
  *   140  with an allowlist: everything else is unreachable
  * 32766  everything else, through slirp4netns
@@ -23,7 +23,8 @@ const NETWORK = '10.0.2.0/24';
 const SANDBOX = '10.0.2.100/24';
 const GATEWAY = '10.0.2.2';
 export const RESOLVER = '10.0.2.3';
-const LINK_LOCAL = '169.254.0.0/16';
+/** Link-local addresses, where most clouds have it; Azure's WireServer, Alibaba Cloud's, and that of Oracle Cloud Classic. */
+const METADATA = ['169.254.0.0/16', '168.63.129.16/32', '100.100.100.200/32', '192.0.0.192/32'];
 /** An address that slirp4netns answers no ARP for. */
 const NOBODY = '10.0.2.250';
 const DEAD_END = 90;
@@ -47,7 +48,7 @@ export function firstRules(name: string, own: readonly string[]): readonly strin
     ...ownRules(own),
     ...resolverRules('add'),
     `rule add pref 120 to ${NETWORK} unreachable`,
-    `rule add pref 125 to ${LINK_LOCAL} unreachable`,
+    ...METADATA.map((network) => `rule add pref 125 to ${network} unreachable`),
   ];
 }
 
