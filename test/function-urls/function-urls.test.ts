@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,6 +55,8 @@ const STREAMING = `
 exports.handler = awslambda.streamifyResponse(async (event, stream) => {
   if (event.rawPath === '/fail') throw new Error('secret detail');
   if (event.rawPath === '/plain') stream.setContentType('text/plain');
+  if (event.rawPath === '/split') stream.setContentType('text/plain\\r\\nset-cookie: evil=1');
+  if (event.rawPath === '/no-byte') stream.setContentType('text/\u0100');
   if (event.rawPath === '/http') {
     stream = awslambda.HttpResponseStream.from(stream, { statusCode: 418, headers: { 'x-tea': 'pot' }, cookies: ['c=1'] });
   }
@@ -374,6 +377,21 @@ test('metadata of a streamed response is looked for in no more than clients take
 test('a streamed response that breaks is broken off; before its first byte it is a bad gateway', async () => {
   assert.equal((await call(streaming, '/fail')).status, 502);
   await assert.rejects(call(streaming, '/breaks'), { code: 'ECONNRESET' });
+});
+
+test('a type of a stream that no header may have is a bad gateway, whoever reads the request', async () => {
+  for (const path of ['/split', '/no-byte']) {
+    for (const connection of ['keep-alive', 'close']) {
+      const { status, headers } = await call(streaming, path, { headers: { connection } });
+      assert.deepEqual([status, headers['set-cookie']], [502, undefined], `${path} ${connection}`);
+    }
+    const session = connectHttp2(`http://127.0.0.1:${streaming.port}`);
+    const stream = session.request({ ':path': path, ':authority': streaming.host });
+    stream.resume();
+    const [answer] = await once(stream, 'response');
+    assert.deepEqual([answer[':status'], answer['set-cookie']], [502, undefined], `${path} over HTTP/2`);
+    session.close();
+  }
 });
 
 test('a client that goes away in the middle of a stream leaves the node well', async () => {
