@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { StringDecoder } from 'node:string_decoder';
+import { LineReader } from '../environments/lines.ts';
 import type { Exit } from '../sandbox/sandbox.ts';
 import { parseObject } from './json-object.ts';
 import { API_LIMITS } from './limits.ts';
@@ -38,13 +39,12 @@ export class SupervisorLink {
     response.writeHead(200, ['Content-Type', 'application/x-ndjson']);
     response.flushHeaders();
     const decoder = new StringDecoder('utf8');
-    let partial = '';
-    request.on('data', (chunk: Buffer) => {
-      const lines = (partial + decoder.write(chunk)).split('\n');
-      partial = lines.pop()!;
-      for (const line of lines) this.#take(line);
-      if (partial.length > API_LIMITS.supervisorLineBytesMax) request.destroy();
+    const { supervisorLineBytesMax } = API_LIMITS;
+    const lines = new LineReader(supervisorLineBytesMax, (line) => {
+      if (line.length < supervisorLineBytesMax) this.#take(line);
+      else request.destroy();
     });
+    request.on('data', (chunk: Buffer) => lines.push(decoder.write(chunk)));
     request.on('error', () => {});
     request.on('close', () => this.#close());
   }

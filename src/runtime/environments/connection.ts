@@ -6,6 +6,7 @@ import type { Invocation, Metering } from '../runtime.ts';
 import type { SandboxProcess } from '../sandbox/sandbox.ts';
 import { type AnswerFrame, type Frame, FrameReader } from './frames.ts';
 import type { Failure } from './life-cycle.ts';
+import { LineReader } from './lines.ts';
 import type { FirstInvocation, LoadConfig } from './load-config.ts';
 import type { Ending } from './report.ts';
 
@@ -159,18 +160,8 @@ export class Connection {
 /** Calls `take` for each line, in pieces where it is too long, and for what stands after the last line end. */
 function readLines(stream: Readable, take: (line: string) => void): void {
   const decoder = new StringDecoder('utf8');
-  let partial = '';
-  const cut = (line: string): string => {
-    let rest = line;
-    for (; rest.length > LINE_LENGTH_MAX; rest = rest.slice(LINE_LENGTH_MAX)) take(rest.slice(0, LINE_LENGTH_MAX));
-    return rest;
-  };
-  stream.on('data', (chunk: Buffer) => {
-    const lines = (partial + decoder.write(chunk)).split('\n');
-    const last = lines.pop()!;
-    for (const line of lines) take(cut(line));
-    partial = cut(last);
-  });
-  stream.on('end', () => partial && take(partial));
+  const lines = new LineReader(LINE_LENGTH_MAX, take);
+  stream.on('data', (chunk: Buffer) => lines.push(decoder.write(chunk)));
+  stream.on('end', () => lines.end());
   stream.on('error', () => {});
 }
