@@ -9,7 +9,7 @@
  * | `time`                   | where the timeline stood, and the wall clock                        |
  */
 import { decodeKey, encodeKey, keyRange } from '../codec/index.ts';
-import type { RecordEntry, Records, Write } from '../store/index.ts';
+import { RECORDS_LIMITS, type RecordEntry, type Records, type Write } from '../store/index.ts';
 import { SPACES } from './rows.ts';
 import type { TimelineMark } from './timeline.ts';
 
@@ -83,7 +83,11 @@ export class Checkpoints {
     }
     // Where nothing waits the time need not be known, but for what the wall clock says: what comes next may crash at once.
     if (writes.length === 0 && edges.size === 0 && !wasSet(this.#mark, mark)) return;
-    await this.#records.commit({ writes: [...writes, put(TIME, mark)] });
+    writes.push(put(TIME, mark));
+    // Edges are many where a topic has many subscribers. They need not be noted together.
+    for (let from = 0; from < writes.length; from += RECORDS_LIMITS.writesPerTransactionMax) {
+      await this.#records.commit({ writes: writes.slice(from, from + RECORDS_LIMITS.writesPerTransactionMax) });
+    }
     this.#mark = mark;
     this.#noted.clear();
     for (const [name, note] of edges) this.#noted.set(name, note);

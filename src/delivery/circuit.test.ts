@@ -64,13 +64,20 @@ test('what was begun before it opened does not prolong it', () => {
 
 test('a target that asks to be left alone is left alone', () => {
   const asked = onFailure(CLOSED, { unavailable: true, retryAfterMs: 5000 }, 100, 0, MAX);
-  assert.deepEqual(asked, { kind: 'open', trips: 1, probeAt: 5100 });
+  assert.deepEqual(asked, { kind: 'open', trips: 1, probeAt: 5100, isAsked: true });
   assert.equal(isBroken(asked), true);
   // A pause is no failure: a rate that is kept, for example.
   const paused = onFailure(CLOSED, { unavailable: false, retryAfterMs: 5000 }, 100, 0, MAX);
   assert.deepEqual([triesAllowed(paused, 5099, MAX), triesAllowed(paused, 5100, MAX), isBroken(paused)], [0, 1, false]);
   // The longer of two wishes counts.
   assert.deepEqual(onFailure(asked, { unavailable: true, retryAfterMs: 10 }, 200, 0, MAX), asked);
+});
+
+test('what was begun before a target has asked for a pause does not end it, whatever comes of it', () => {
+  const asked = onFailure(CLOSED, { unavailable: true, retryAfterMs: 5000 }, 100, 0, MAX);
+  assert.equal(onAnswer(asked, MAX), asked);
+  assert.equal(onFailure(asked, { unavailable: false }, 100, 0, MAX), asked);
+  assert.equal(onAnswer(onTry(asked), MAX).kind, 'closed');
 });
 
 test('one that asks for no pause at all is broken off as one that asks for nothing', () => {

@@ -19,6 +19,8 @@ export type Circuit =
       /** Times it was opened in a row by failures; 0 where it was only asked to wait. */
       readonly trips: number;
       readonly probeAt: number;
+      /** The target has asked for the pause: what was begun before that, and succeeds, does not end it. */
+      readonly isAsked?: true;
     }
   | { readonly kind: 'probing'; readonly trips: number };
 
@@ -59,6 +61,7 @@ export function onTry(circuit: Circuit): Circuit {
 
 /** A try has succeeded, or has shown that the target looks at what it is given. */
 export function onAnswer(circuit: Circuit, concurrencyMax: number): Circuit {
+  if (circuit.kind === 'open' && circuit.isAsked) return circuit;
   if (circuit.kind !== 'closed') return { kind: 'closed', failures: 0, limit: 1 };
   if (circuit.failures === 0 && circuit.limit === Number.POSITIVE_INFINITY) return circuit;
   const limit = circuit.limit + 1;
@@ -76,7 +79,7 @@ export function onFailure(
   const trips = circuit.kind === 'closed' ? 0 : circuit.trips;
   if (failure.retryAfterMs) {
     const probeAt = Math.max(now + failure.retryAfterMs, circuit.kind === 'open' ? circuit.probeAt : 0);
-    return { kind: 'open', trips: Math.max(failure.unavailable ? 1 : 0, trips), probeAt };
+    return { kind: 'open', trips: Math.max(failure.unavailable ? 1 : 0, trips), probeAt, isAsked: true };
   }
   if (!failure.unavailable) return onAnswer(circuit, concurrencyMax);
   if (circuit.kind === 'probing') return opened(trips + 1, now, jitter);

@@ -271,6 +271,8 @@ export interface LetterSummary {
 /** A whole one. */
 export interface Letter extends LetterSummary {
   readonly payload: Uint8Array;
+  /** {@link Delivery.orderingGroup} */
+  readonly orderingGroup?: string;
 }
 
 export interface LetterFilter {

@@ -412,6 +412,7 @@ export class Edge {
     if (isBroken(this.#circuit)) logger.warn('edge-broken', fields);
     else logger.debug('edge-paused', fields);
     this.#probeTimer?.cancel();
+    if (this.#context.isStopping()) return;
     // Timers of the system may fire a little early, and nobody else would look again.
     this.#probeTimer = timeline.timer(waitMs + 1, () => this.pump());
   }

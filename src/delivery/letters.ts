@@ -79,10 +79,11 @@ export class Letters {
   async get(id: string): Promise<{ readonly letter: Letter; readonly delivery: Delivery } | undefined> {
     const found = await this.#find(id);
     if (!found) return undefined;
-    const { attributes, payload } = found.delivery;
+    const { attributes, payload, orderingGroup } = found.delivery;
     const { summary } = found.stored;
     const origin = { ...summary.origin, ...(attributes && { attributes }) };
-    return { letter: { ...summary, origin, payload }, delivery: found.delivery };
+    const letter = { ...summary, origin, payload, ...(orderingGroup !== undefined && { orderingGroup }) };
+    return { letter, delivery: found.delivery };
   }
 
   /**

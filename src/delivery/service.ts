@@ -92,6 +92,7 @@ class RecordsOutbox implements Outbox {
   #ticks = 0;
   #tickTimer: Timer | undefined;
   #ticking: Promise<void> = Promise.resolve();
+  #trimming: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -253,7 +254,7 @@ class RecordsOutbox implements Outbox {
       this.#stopping.abort(this.#closing.signal.reason);
     });
     await Promise.all([...this.#edges.values()].map((edge) => edge.settled()));
-    await this.#ticking;
+    await Promise.all([this.#ticking, this.#trimming]);
     deadline.cancel();
     this.#attempts.stop(this.#closing.signal.reason);
   }
@@ -401,7 +402,7 @@ class RecordsOutbox implements Outbox {
   }
 
   #trimLetters(): void {
-    this.#letters.trim(this.#closing.signal).catch((error: unknown) => {
+    this.#trimming = this.#letters.trim(this.#closing.signal).catch((error: unknown) => {
       this.#dependencies.logger.warn('letters-not-trimmed', { error });
     });
   }

@@ -25,8 +25,8 @@ export const SMTP_LIMITS = {
  */
 export class SmtpTarget implements Target, Disposable {
   /**
-   * All addresses share the server, and so the edge. One mail for each connection: a mail that waits for one cannot be taken back,
-   * and would be sent after its attempt is over as well as by the next one.
+   * All addresses share the server, and so the edge. One mail for each connection: one that waits for a connection would use up its
+   * attempt by that.
    */
   static readonly options: TargetOptions = {
     concurrencyMax: SMTP_LIMITS.connectionsMax,
@@ -40,7 +40,7 @@ export class SmtpTarget implements Target, Disposable {
     this.#options = options;
   }
 
-  async deliver(delivery: Delivery): Promise<void> {
+  async deliver(delivery: Delivery, _attempt: number, signal: AbortSignal): Promise<void> {
     const address = readAddress(delivery.arn);
     if (!this.#options) {
       const fields = { unavailable: true };
@@ -50,7 +50,8 @@ export class SmtpTarget implements Target, Disposable {
     this.#transporter ??= connect(this.#options);
     const transporter = await this.#transporter;
     try {
-      await transporter.sendMail(mailOf(delivery, address, this.#options.from));
+      // A server that trickles its answers is never silent: at the end of the attempt its connection is closed.
+      await transporter.sendMail({ ...mailOf(delivery, address, this.#options.from), signal });
     } catch (error) {
       throw readable(error);
     }

@@ -283,6 +283,23 @@ test('closing waits for what is under way, but not for a target that hangs', asy
   await service[Symbol.asyncDispose]();
 });
 
+test('a target that asks for a pause while the outbox closes leaves no timer behind', async () => {
+  const target = new FakeTarget();
+  const clock = new SimulatedClock();
+  const service = await open(target, clock);
+  const held = gate();
+  target.behaviour = async () => {
+    await held.opened;
+    throw new DomainError('busy', 'later', { remedy: 'retry', fields: { retryAfterMs: 3_600_000 } });
+  };
+  await service.send([delivery(newArn(), 'a')]);
+  await eventually(() => target.attempts.length === 1);
+  const closed = service[Symbol.asyncDispose]();
+  held.open();
+  await closed;
+  assert.equal(clock.pending, 0);
+});
+
 async function webhook(answer: (path: string) => number) {
   const requests: { readonly path: string; readonly body: string; readonly headers: IncomingHttpHeaders }[] = [];
   const server = createServer((request, response) => {

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { DomainError, SimulatedClock, seededRandom } from '../../src/base/index.ts';
+import { encodeKey } from '../../src/codec/index.ts';
 import {
   DELIVERY_LIMITS,
   type Delivery,
@@ -8,8 +12,9 @@ import {
   type LetterSummary,
   type Target,
 } from '../../src/delivery/index.ts';
+import { type KeyRange, openEmbeddedRecords, type Records } from '../../src/store/index.ts';
 import { createMetrics, createSpans, type Datum, newTrace } from '../../src/telemetry/index.ts';
-import { advanceUntil, eventually } from '../pollers/fakes.ts';
+import { advanceUntil, eventually, gate } from '../pollers/fakes.ts';
 import { delivery, type House, openHouse, SOURCE } from './support.ts';
 
 const arnOf = (name: string) => `arn:aws:fake:us-east-1:000000000000:${name}`;
@@ -122,6 +127,41 @@ test('a range of letters is replayed in order; what fails again is a letter agai
     Array.from({ length: 15 }, (_, n) => n * 2),
   );
   assert.equal((await all(house)).length, 15);
+});
+
+test('the outbox stops when it has ended throwing letters away that are too many', async () => {
+  await using scope = new AsyncDisposableStack();
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-letters-'));
+  scope.defer(() => rm(directory, { recursive: true }));
+  const store = scope.use(await openEmbeddedRecords({ directory }));
+  // As if so many were there.
+  const value = Buffer.from(JSON.stringify({ count: DELIVERY_LIMITS.lettersMax, bytes: 0 }));
+  await store.commit({ writes: [{ kind: 'put', space: 'delivery-counts', key: encodeKey(['letters']), value }] });
+  const { opened: isLooking, open: looks } = gate();
+  const { opened: mayGoOn, open: goOn } = gate();
+  const records: Records = new Proxy(store, {
+    get: (target, name: keyof Records) => {
+      if (name !== 'range') return (target[name] as (...args: unknown[]) => unknown).bind(target);
+      return async (space: string, range: KeyRange) => {
+        if (space === 'delivery-letters') {
+          looks();
+          await mayGoOn;
+        }
+        return target.range(space, range);
+      };
+    },
+  });
+  await using house = await openHouse({ records, targets: { fake: new Refusing() } });
+  await house.outbox.send([delivery(ONE, 'a')]);
+  await isLooking;
+  let isStopped = false;
+  const stopped = house.outbox.stop().then(() => {
+    isStopped = true;
+  });
+  for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(isStopped, false);
+  goOn();
+  await stopped;
 });
 
 test('letters are thrown away after two weeks', async () => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { test } from 'node:test';
 import { type ParsedMail, simpleParser } from 'mailparser';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
+import { SimulatedClock } from '../../src/base/index.ts';
 import type { SmtpOptions } from '../../src/delivery/index.ts';
 import { eventually, gate } from '../pollers/fakes.ts';
 import { delivery, openHouse, POLICY, selfSigned } from './support.ts';
@@ -178,6 +179,36 @@ test('no mail waits for a connection within its attempt', async () => {
   held.open();
   await eventually(() => house.edge('mailto:')?.pending === 0);
   assert.equal(arrived, 12);
+});
+
+test('a server that trickles its answer to a mail loses its connection when the attempt is over', async () => {
+  const clock = new SimulatedClock();
+  const { opened: isThere, open: arrived } = gate();
+  const { opened: isClosed, open: closed } = gate();
+  const server = createServer((socket) => {
+    socket.on('error', () => {}).write('220 slow\r\n');
+    let trickle: NodeJS.Timeout | undefined;
+    socket.setEncoding('latin1').on('data', (text: string) => {
+      if (text.endsWith('\r\n.\r\n')) {
+        trickle = setInterval(() => socket.write('250-wait\r\n'), 1000);
+        arrived();
+      } else socket.write(text.startsWith('DATA') ? '354 go on\r\n' : '250 well\r\n');
+    });
+    socket.on('close', () => {
+      clearInterval(trickle);
+      closed();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const smtp = { host: '127.0.0.1', port, security: 'none', from: 'alerts@example.com' } as const;
+  await using house = await openHouse({ clock, smtp });
+  await house.outbox.send([delivery('mailto:ops@example.com', 'x', { policy: { ...POLICY, attemptsMax: 1 } })]);
+  await isThere;
+  await clock.advance(60_000);
+  await eventually(() => house.outbox.letterCount === 1);
+  await isClosed;
+  await new Promise((resolve) => server.close(resolve));
 });
 
 test('mail waits while no server is configured, and while it is away', async () => {

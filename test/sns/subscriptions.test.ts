@@ -98,6 +98,21 @@ test('whoever asks again is asked again, but not every minute and not for ever',
   );
 });
 
+test('whoever was asked by a clock that was ahead is asked again before that time comes', async () => {
+  await using folder = await temporaryFolder();
+  using hook = await webhook();
+  let TopicArn: string;
+  {
+    const clock = new SimulatedClock(Date.UTC(2099, 0, 1));
+    await using node = await openNode({ clock, directory: folder.path });
+    ({ TopicArn } = await subscribed(node, hook.url));
+    await eventually(() => hook.requests.length === 1);
+  }
+  await using node = await openNode({ clock: new SimulatedClock(), directory: folder.path });
+  await node.call('Subscribe', { TopicArn, Protocol: 'http', Endpoint: hook.url });
+  await eventually(() => hook.requests.length === 2);
+});
+
 test('a token is good for two days: what was not confirmed is forgotten, what was ended is not restored', async () => {
   const clock = new SimulatedClock();
   await using node = await openNode({ clock });

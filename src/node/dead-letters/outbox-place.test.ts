@@ -43,6 +43,17 @@ test('a page of large letters holds few of them in memory, and goes on', async (
   assert.deepEqual([last.letters.length, last.more], [1, false]);
 });
 
+test('letters of one group of a target are a group: they are sent again one after the other', async () => {
+  const ordered = (id: string): Letter => ({ ...letter(id, Buffer.from(id)), orderingGroup: 'g' });
+  const { place } = opened([ordered('1'), letter('2', Buffer.from('2')), ordered('3')]);
+  const { letters } = await place.browse(OUTBOX, { limit: 10 });
+  const { arn } = letter('1', Buffer.alloc(0)).origin;
+  assert.deepEqual(
+    letters.map(({ group }) => group),
+    [`${arn} g`, undefined, `${arn} g`],
+  );
+});
+
 test('a letter that is sent elsewhere again is the same delivery; another body is another', async () => {
   const { place, sent } = opened([letter('a', Buffer.from('{}'))]);
   const to = 'arn:aws:sqs:us-east-1:000000000000:q';

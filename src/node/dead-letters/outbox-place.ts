@@ -98,11 +98,12 @@ function within(letters: readonly LetterSummary[], bytesMax: number): readonly L
   return end < 0 ? letters : letters.slice(0, end);
 }
 
-function letterOf({ id, origin, payload, reason }: Letter): DeadLetter {
+function letterOf({ id, origin, payload, reason, orderingGroup }: Letter): DeadLetter {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
   const encoding = isUtf8(bytes) ? 'text' : 'base64';
   return {
     ...{ place: OUTBOX, key: id, ...ofOrigin(origin) },
+    ...(orderingGroup !== undefined && { group: `${origin.arn} ${orderingGroup}` }),
     ...{ body: bytes.toString(encoding === 'text' ? 'utf8' : 'base64'), encoding, bytes: bytes.length },
     attributes: { givenUpFor: reason, ...(origin.attributes && { delivery: origin.attributes }) },
   };

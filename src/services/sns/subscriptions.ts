@@ -117,7 +117,10 @@ export class Subscriptions {
     if (token === undefined) return { subscription: existing, ask: false };
     const now = this.#clock.now();
     const often = asked.times >= SNS_LIMITS.confirmationsMax;
-    if (often || now - asked.at < SNS_LIMITS.confirmationIntervalMs) return { subscription: existing, ask: false };
+    const sinceMs = now - asked.at;
+    // A clock that was ahead has asked later than now: that must not keep the endpoint waiting until then.
+    const justNow = sinceMs >= 0 && sinceMs < SNS_LIMITS.confirmationIntervalMs;
+    if (often || justNow) return { subscription: existing, ask: false };
     const subscription = { ...existing, asked: { times: asked.times + 1, at: now } };
     await this.#put(subscription);
     return { subscription, ask: true };
