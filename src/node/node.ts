@@ -26,6 +26,7 @@ import { identityOf, plainHost, secureListeners } from './device-listeners.ts';
 import { NodeFleet } from './fleet.ts';
 import { NodeFlow } from './flow.ts';
 import { functionUrls } from './function-url-routes.ts';
+import { makeAllYoung } from './heap.ts';
 import { localOnly } from './local-routes.ts';
 import { mappingApi } from './mapping-routes.ts';
 import { gaugeQueues } from './queue-gauges.ts';
@@ -42,6 +43,7 @@ import { signatures, webSocketRoute } from './websocket-route.ts';
  * @param clock  the machine's, unless what takes days is to be seen in a moment
  */
 export async function startNode(config: NodeConfig, clock: Clock = systemClock): Promise<Node> {
+  makeAllYoung();
   await using scope = new AsyncDisposableStack();
   const ground: Ground = {
     clock,
