@@ -139,7 +139,7 @@ describe('transactions', () => {
     const put = { TableName, Item: key('a'), ConditionExpression, ExpressionAttributeNames };
     await assert.rejects(client.transactWriteItems({ TransactItems: [{ Put: put }] }), { message: unused });
     await assert.rejects(client.putItem({ TableName, Item: key('a'), ExpressionAttributeNames }), {
-      message: 'ExpressionAttributeNames can only be specified when using expressions',
+      message: '1 validation error detected: ExpressionAttributeNames can only be specified when using expressions',
     });
   });
 

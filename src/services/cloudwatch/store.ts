@@ -77,6 +77,7 @@ export class MetricStore implements AsyncDisposable {
   /** Of the monotonic clock. */
   #expiredAt: number;
   #flushing: Promise<void> | undefined;
+  #expiring: Promise<void> | undefined;
 
   private constructor(dependencies: StoreDependencies, registry: Registry<ListedMetric>) {
     this.#records = dependencies.records;
@@ -168,8 +169,14 @@ export class MetricStore implements AsyncDisposable {
   /** Flushes, and deletes what is beyond retention once an hour; its own timer calls it. */
   async maintain(): Promise<void> {
     await this.flush();
+    // Whoever else does it may have begun a while ago.
+    await this.#expiring;
     const isDue = this.#clock.monotonic() - this.#expiredAt >= CLOUDWATCH_LIMITS.expireMs;
-    if (isDue && this.#jumps.isSteady()) await this.#expire();
+    if (!isDue || !this.#jumps.isSteady()) return;
+    this.#expiring = this.#expire().finally(() => {
+      this.#expiring = undefined;
+    });
+    await this.#expiring;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
