@@ -35,8 +35,16 @@ const statOf = (pid: string) => {
   return { name: readFileSync(`/proc/${pid}/comm`, 'latin1').trim(), state, parent: parent! };
 };
 
-/** Kills all networks of this process. */
-function killNetworks(): void {
+function isAlive(pid: string): boolean {
+  try {
+    return statOf(pid).state !== 'Z';
+  } catch {
+    return false;
+  }
+}
+
+/** Kills all networks of this process; resolves when they are dead. */
+async function killNetworks(): Promise<void> {
   const killed: string[] = [];
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
@@ -49,6 +57,7 @@ function killNetworks(): void {
     }
   }
   assert.notEqual(killed.length, 0);
+  while (killed.some(isAlive)) await delay(1);
 }
 
 describe('egress in engine namespace', { skip }, () => {
@@ -143,10 +152,10 @@ describe('egress in engine namespace', { skip }, () => {
     const closed = 'ENETUNREACH';
     await house.invoke(dialling({ kind: 'none' }), []);
     while (!house.runtime.blanksFull) await delay(50);
-    killNetworks();
+    await killNetworks();
     assert.deepEqual((await house.invoke(all, FAR_TARGETS)).value, ['far', 'far', 'far']);
     assert.deepEqual((await house.invoke(list, FAR_TARGETS)).value, ['far', closed, closed]);
-    killNetworks();
+    await killNetworks();
     for (const [spec, expected] of [
       [all, ['far', 'far', 'far']],
       [list, ['far', closed, closed]],
