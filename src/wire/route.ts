@@ -61,8 +61,9 @@ export function findDestination(head: RequestHead, claim: Pick<SignatureClaim, '
     byCborPath(head) ??
     byTarget(head) ??
     (claim && byScope(head, claim.service)) ??
-    byForm(head) ??
+    // Forms go to `/` or a queue; what looks like one elsewhere is a payload that `curl -d` has sent.
     byPath(head) ??
+    byForm(head) ??
     toRest('s3', s3Path(head))
   );
 }
