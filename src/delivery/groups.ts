@@ -76,6 +76,9 @@ export class Groups {
         // The head waits, and the group behind it; the turn brings it back.
         const changed = next === row ? [] : [rows.putOrdered(next, group)];
         await this.#settler.write([...changed, rows.putTurn(this.#edge, group, next)]);
+        // A turn that came meanwhile goes from disk, and may have been the head's own, whose time has come: nobody else would look.
+        if (chain.again) break;
+        leave();
         return { kind: 'ended', wakeAt: next.dueAt };
       }
     }
