@@ -1,4 +1,4 @@
-/** base: clock, agenda, random, ids, errors, abort, bounded queue, pieces, turns, sockets read and written past their streams. Imports nothing of ours. */
+/** base: clock, agenda, random, ids, errors, abort, bounded queue, pieces, memo of texts, turns, sockets read and written past their streams. Imports nothing of ours. */
 export { abortable, isAbort, onAbort } from './abort.ts';
 export { Agenda, type Dated } from './agenda.ts';
 export { type Clock, SimulatedClock, SteadyClock, systemClock, type Timer } from './clock.ts';
@@ -11,4 +11,5 @@ export { Pieces } from './pieces.ts';
 export { BoundedQueue, QueueFull } from './queue.ts';
 export { type Random, seededRandom, systemRandom } from './random.ts';
 export { endReadShared, readShared } from './shared-reads.ts';
+export { TextMemo } from './text-memo.ts';
 export { Turns } from './turns.ts';

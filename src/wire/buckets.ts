@@ -1,4 +1,3 @@
-import { scopeHint } from './dispatch.ts';
 import { authorityOf, type ClaimedHead } from './http.ts';
 import { findDestination } from './route.ts';
 
@@ -14,7 +13,7 @@ export function bucketOf({
   const mark = url.indexOf('?');
   const [path, query] = mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)];
   const head = { method, path, query, headers, authority: authorityOf({ headers }) };
-  const destination = findDestination(head, scopeHint(head));
+  const destination = findDestination(head);
   if (destination.kind !== 'service' || destination.service !== 's3') return undefined;
   const [, bucket = '', rest = ''] = /^\/([^/]*)\/?(.*)$/s.exec(destination.path) ?? [];
   if (bucket === '') return undefined;

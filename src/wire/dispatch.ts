@@ -185,7 +185,7 @@ export class Dispatcher {
 
   async #answer(call: Call): Promise<void> {
     const { authenticator } = this.#options;
-    let destination = findDestination(call.head, scopeHint(call.head));
+    let destination = findDestination(call.head);
     this.#note(call, destination);
     const bare: RequestParts = { ...call.head, body: NOTHING };
     const claim = authenticator.claim(bare);
@@ -219,7 +219,7 @@ export class Dispatcher {
   /** A call of the data plane of IoT: signed, or by a device that proves itself otherwise. */
   async #answerDevice(call: Call, request: HttpRequest, door: DeviceDoor): Promise<void> {
     const { proving } = this.#options;
-    const destination = findDeviceDestination(call.head) ?? findDestination(call.head, scopeHint(call.head));
+    const destination = findDeviceDestination(call.head) ?? findDestination(call.head);
     this.#note(call, destination);
     if (destination.kind !== 'service' || destination.service !== 'iotdata') {
       throw new Refusal(
@@ -551,22 +551,6 @@ function formOf({ query }: RequestHead, body: Uint8Array): Map<string, string> {
   return parseForm(
     body.length > 0 ? Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8') : query,
   );
-}
-
-/** The signing name in the credential scope, as a hint for routing; nothing is proven by it. */
-export function scopeHint({
-  headers,
-  query,
-}: Pick<RequestHead, 'headers' | 'query'>): { readonly service: string } | undefined {
-  const { authorization } = headers;
-  const text =
-    typeof authorization === 'string' ? authorization : query.includes('X-Amz-Credential=') ? safeDecode(query) : '';
-  const match = /Credential=[^/\s,=]+\/\d{8}\/[^/\s,]*\/([^/\s,]+)\/aws4_request/.exec(text);
-  return match ? { service: match[1]! } : undefined;
-}
-
-function safeDecode(text: string): string {
-  return text.replaceAll('%2F', '/').replaceAll('%2f', '/');
 }
 
 function isPromise<T>(value: T | Promise<T>): value is Promise<T> {

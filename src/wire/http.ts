@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { TextMemo } from '../base/index.ts';
 import type { Caller } from '../services/index.ts';
 import type { CallRequest, CallResponse } from './call.ts';
 
@@ -63,7 +64,8 @@ export function claimRoute(
   for (const route of routes) {
     const { prefix } = route;
     if (!path.startsWith(prefix)) continue;
-    const atSegment = /[/-]$/.test(prefix) || path.length === prefix.length || path[prefix.length] === '/';
+    const atSegment =
+      prefix.endsWith('/') || prefix.endsWith('-') || path.length === prefix.length || path[prefix.length] === '/';
     if (!atSegment || (route.host !== undefined && !route.host.test(host))) continue;
     if (!route.takes || route.takes(head)) return route;
   }
@@ -94,5 +96,10 @@ export function authorityOf(request: Pick<HttpRequest, 'headers'>): string {
 
 /** The name without its port. */
 export function hostName(authority: string): string {
-  return /^(\[[^\]]*\]|[^:]*)/.exec(authority)![0].toLowerCase();
+  return hostNames.get(authority);
 }
+
+const hostNames = new TextMemo((authority) => /^(\[[^\]]*\]|[^:]*)/.exec(authority)![0].toLowerCase(), {
+  entriesMax: 1000,
+  charactersMax: 260,
+});

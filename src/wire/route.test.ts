@@ -4,16 +4,13 @@ import { findDestination } from './route.ts';
 
 /** As `curl -d` sends it. */
 const posted = (path: string) =>
-  findDestination(
-    {
-      method: 'POST',
-      path,
-      query: '',
-      headers: { 'content-type': 'application/x-www-form-urlencoded' },
-      authority: '127.0.0.1:4566',
-    },
-    undefined,
-  );
+  findDestination({
+    method: 'POST',
+    path,
+    query: '',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    authority: '127.0.0.1:4566',
+  });
 
 test('a payload that looks like a form goes where its path says', () => {
   for (const [path, service] of [

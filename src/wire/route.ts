@@ -1,5 +1,6 @@
 /* Which service and operation a request is for (DESIGN §6), before anything is proven or read but the head. */
-import type { AwsProtocol, SignatureClaim } from '../codec/aws/index.ts';
+import { TextMemo } from '../base/index.ts';
+import type { AwsProtocol } from '../codec/aws/index.ts';
 import { serviceCatalog } from '../schemas/index.ts';
 import { hostName } from './http.ts';
 
@@ -56,11 +57,11 @@ function makeIndex(): Index {
 const CBOR_PATH = /\/service\/([^/]+)\/operation\/([^/]+)$/;
 
 /** Finds the destination of a request; there always is one, S3 where nothing else fits. */
-export function findDestination(head: RequestHead, claim: Pick<SignatureClaim, 'service'> | undefined): Destination {
+export function findDestination(head: RequestHead): Destination {
   return (
     byCborPath(head) ??
     byTarget(head) ??
-    (claim && byScope(head, claim.service)) ??
+    byScope(head) ??
     // Forms go to `/` or a queue; what looks like one elsewhere is a payload that `curl -d` has sent.
     byPath(head) ??
     byForm(head) ??
@@ -114,17 +115,29 @@ function speaking(family: string, target: string): string | undefined {
 function byTarget({ headers, path }: RequestHead): Destination | undefined {
   const target = headers['x-amz-target'];
   if (typeof target !== 'string') return undefined;
-  const dot = target.lastIndexOf('.');
-  const operation = target.slice(dot + 1);
   const contentType = headers['content-type'];
   const protocol = typeof contentType === 'string' && contentType.includes('json-1.0') ? 'awsJson1_0' : 'awsJson1_1';
-  const named = target.slice(0, Math.max(dot, 0));
-  const service = speaking('awsJson', named);
-  if (!service) return { kind: 'unknown', service: named, operation, protocol };
-  return { kind: 'service', service, operation, protocol, path };
+  const { kind, service, operation } = targets.get(target);
+  return kind === 'unknown' ? { kind, service, operation, protocol } : { kind, service, operation, protocol, path };
 }
 
-function byScope(head: RequestHead, signingName: string): Destination | undefined {
+/** What is meant by `X-Amz-Target`: `DynamoDB_20120810.PutItem`. */
+const targets = new TextMemo(
+  (target) => {
+    const dot = target.lastIndexOf('.');
+    const operation = target.slice(dot + 1);
+    const named = target.slice(0, Math.max(dot, 0));
+    const service = speaking('awsJson', named);
+    return service
+      ? ({ kind: 'service', service, operation } as const)
+      : ({ kind: 'unknown', service: named, operation } as const);
+  },
+  { entriesMax: 1000, charactersMax: 200 },
+);
+
+function byScope(head: RequestHead): Destination | undefined {
+  const signingName = signedFor(head);
+  if (signingName === undefined) return undefined;
   const services = index().bySigningName.get(signingName);
   if (!services) return { kind: 'unknown', service: signingName, protocol: hasForm(head) ? 'awsQuery' : 'awsJson1_1' };
   const service =
@@ -199,4 +212,16 @@ function s3Path({ path, authority }: RequestHead): string {
   const bucket = host.length > HOST_NAME_MAX ? undefined : BUCKET_HOST.exec(host)?.[1];
   if (bucket === undefined || /^s3([.-]|$)/.test(bucket)) return path;
   return `/${bucket}${path === '/' ? '' : path}`;
+}
+
+/** The signing name in the credential scope, as a hint for routing; nothing is proven by it. */
+function signedFor({ headers, query }: RequestHead): string | undefined {
+  const { authorization } = headers;
+  const text =
+    typeof authorization === 'string' ? authorization : query.includes('X-Amz-Credential=') ? safeDecode(query) : '';
+  return /Credential=[^/\s,=]+\/\d{8}\/[^/\s,]*\/([^/\s,]+)\/aws4_request/.exec(text)?.[1];
+}
+
+function safeDecode(text: string): string {
+  return text.replaceAll('%2F', '/').replaceAll('%2f', '/');
 }

@@ -295,8 +295,9 @@ class Wire implements WireServer {
   #claimed(request: ClaimedHead): ExtraRoute | undefined {
     const { extraRoutes = [] } = this.#options;
     if (extraRoutes.length === 0) return undefined;
-    const path = (request.url ?? '/').split('?', 1)[0]!;
-    return claimRoute(extraRoutes, path, hostName(authorityOf(request)), request);
+    const url = request.url ?? '/';
+    const mark = url.indexOf('?');
+    return claimRoute(extraRoutes, mark < 0 ? url : url.slice(0, mark), hostName(authorityOf(request)), request);
   }
 
   async #answer(request: HttpRequest, response: HttpResponse, fromSandbox: boolean): Promise<void> {

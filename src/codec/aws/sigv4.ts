@@ -8,6 +8,7 @@
  * @see IAM user guide, "Create a signed AWS API request"
  */
 import { createHmac, hash, type KeyObject, timingSafeEqual } from 'node:crypto';
+import { TextMemo } from '../../base/index.ts';
 import { canonicalPath, canonicalQuery, isNormalPath } from './canonical.ts';
 import { Mac } from './mac.ts';
 import type { RequestParts } from './protocol.ts';
@@ -46,17 +47,23 @@ export class SignatureFailure extends Error {
   }
 }
 
-/** What a signed request says of itself, before anything is proven. */
-export interface SignatureClaim {
+/** Who signs, and what for: the same in all requests of a client until the day ends. */
+interface Signer {
+  /** `KEY/20260101/us-east-1/dynamodb/aws4_request`. */
+  readonly credential: string;
   readonly accessKeyId: string;
   /** `20260101`. */
   readonly date: string;
   readonly region: string;
   readonly service: string;
+  readonly signedHeaders: readonly string[];
+}
+
+/** What a signed request says of itself, before anything is proven. */
+export interface SignatureClaim extends Signer {
   /** `20260101T000000Z`, and the same in epoch milliseconds. */
   readonly time: string;
   readonly timeMs: number;
-  readonly signedHeaders: readonly string[];
   /** 64 hex digits. */
   readonly signature: string;
   readonly sessionToken: string | undefined;
@@ -79,30 +86,63 @@ export function parseClaim(request: RequestParts): SignatureClaim | undefined {
 }
 
 /** No part has `=` in it, so that there is one way to read a header, however long it is: nothing is proven yet. */
-const AUTHORIZATION =
-  /^AWS4-HMAC-SHA256\s+Credential=([^\s,=]+),?\s*SignedHeaders=([^\s,=]+),?\s*Signature=([0-9a-f]{64})$/;
+const BEFORE_SIGNATURE = /^AWS4-HMAC-SHA256\s+Credential=([^\s,=]+),?\s*SignedHeaders=([^\s,=]+),?\s*Signature=$/;
+const SIGNATURE = /^[0-9a-f]{64}$/;
+const SIGNATURE_DIGITS = 64;
 
-function headerClaim(request: RequestParts, authorization: string): SignatureClaim {
-  const match = AUTHORIZATION.exec(authorization) ?? anyOrder(authorization);
-  if (!match)
-    throw new SignatureFailure('incomplete', 'Authorization header requires Credential, SignedHeaders and Signature');
-  const time = text(request.headers['x-amz-date']) ?? compactTime(text(request.headers.date));
+function headerClaim({ headers }: RequestParts, authorization: string): SignatureClaim {
+  const at = authorization.length - SIGNATURE_DIGITS;
+  const last = authorization.slice(at);
+  const signer = SIGNATURE.test(last) ? signers.get(authorization.slice(0, at)) : 'other';
+  const isOther = signer === 'other';
+  const { credential, accessKeyId, date, region, service, signedHeaders } = isOther ? signerOf(authorization) : signer;
+  const { time, timeMs } = timeOf(text(headers['x-amz-date']) ?? compactTime(text(headers.date)));
+  // One by one: spreading the signer would cost more than all the rest.
   return {
-    ...scopeOf(match[1]!),
-    ...timeOf(time),
-    signedHeaders: match[2]!.split(';'),
-    signature: match[3]!,
-    sessionToken: text(request.headers['x-amz-security-token']),
+    credential,
+    accessKeyId,
+    date,
+    region,
+    service,
+    signedHeaders,
+    time,
+    timeMs,
+    signature: isOther ? signatureOf(authorization) : last,
+    sessionToken: text(headers['x-amz-security-token']),
     expiresSeconds: undefined,
-    payload: text(request.headers['x-amz-content-sha256']),
+    payload: text(headers['x-amz-content-sha256']),
   };
 }
 
-/** The parts in an order that none of AWS's clients uses, but AWS takes. */
-function anyOrder(authorization: string): readonly (string | undefined)[] | undefined {
-  const part = (name: string) => new RegExp(`[\\s,]${name}=([^\\s,]+)`).exec(authorization)?.[1];
-  const parts = [undefined, part('Credential'), part('SignedHeaders'), part('Signature')];
-  return parts[1] && parts[2] && /^[0-9a-f]{64}$/.test(parts[3] ?? '') ? parts : undefined;
+/** What stands before a signature, as nearly all clients write it: they come with the same all day. */
+const signers = new TextMemo<Signer | 'other'>(
+  (text) => {
+    const match = BEFORE_SIGNATURE.exec(text);
+    return match ? { ...scopeOf(match[1]!), signedHeaders: match[2]!.split(';') } : 'other';
+  },
+  { entriesMax: 1000, charactersMax: 512 },
+);
+
+/** The parts in an order that none of AWS's clients uses, but AWS takes. @throws SignatureFailure `incomplete` */
+function signerOf(authorization: string): Signer {
+  const [credential, names] = [part(authorization, 'Credential'), part(authorization, 'SignedHeaders')];
+  if (!credential || !names) throw incomplete();
+  return { ...scopeOf(credential), signedHeaders: names.split(';') };
+}
+
+/** @throws SignatureFailure `incomplete` */
+function signatureOf(authorization: string): string {
+  const signature = part(authorization, 'Signature');
+  if (!signature || !SIGNATURE.test(signature)) throw incomplete();
+  return signature;
+}
+
+function part(authorization: string, name: string): string | undefined {
+  return new RegExp(`[\\s,]${name}=([^\\s,]+)`).exec(authorization)?.[1];
+}
+
+function incomplete(): SignatureFailure {
+  return new SignatureFailure('incomplete', 'Authorization header requires Credential, SignedHeaders and Signature');
 }
 
 function queryClaim(request: RequestParts): SignatureClaim {
@@ -113,7 +153,7 @@ function queryClaim(request: RequestParts): SignatureClaim {
   const scope = credential ? scopeOf(credential) : undefined;
   // Device SDKs leave it out: the signature then lives as long as one in a header.
   const lives = query.get('X-Amz-Expires') ?? (scope?.service === DEVICE_GATEWAY ? undefined : '');
-  if (query.get('X-Amz-Algorithm') !== ALGORITHM || !scope || !names || !/^[0-9a-f]{64}$/.test(signature ?? '')) {
+  if (query.get('X-Amz-Algorithm') !== ALGORITHM || !scope || !names || !SIGNATURE.test(signature ?? '')) {
     throw new SignatureFailure(
       'incomplete',
       'AWS query-string parameters must include X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date and X-Amz-SignedHeaders.',
@@ -135,12 +175,12 @@ function queryClaim(request: RequestParts): SignatureClaim {
 }
 
 /** Access keys are without slashes, so the scope is the last four parts. */
-function scopeOf(credential: string): Pick<SignatureClaim, 'accessKeyId' | 'date' | 'region' | 'service'> {
+function scopeOf(credential: string): Omit<Signer, 'signedHeaders'> {
   const [accessKeyId, date, region, service, end, more] = credential.split('/');
   if (end !== 'aws4_request' || more !== undefined || !accessKeyId || !/^\d{8}$/.test(date!) || !service) {
     throw new SignatureFailure('incomplete', 'Credential must have the form KEY/DATE/REGION/SERVICE/aws4_request');
   }
-  return { accessKeyId, date: date!, region: region!, service };
+  return { credential, accessKeyId, date: date!, region: region!, service };
 }
 
 /** The last time that was read: requests of the same second have the same text. */
@@ -195,7 +235,7 @@ export class SignatureVerifier {
     checkTime(claim, now);
     checkSigned(claim, request);
     const canonical = canonicalRequest(claim, request, payload);
-    const scope = `${claim.date}/${claim.region}/${claim.service}/aws4_request`;
+    const scope = claim.credential.slice(claim.accessKeyId.length + 1);
     const toSign = `${ALGORITHM}\n${claim.time}\n${scope}\n${hash('sha256', canonical, 'hex')}`;
     const expected = this.#mac(claim, secret).digest(toSign);
     if (!timingSafeEqual(expected, Buffer.from(claim.signature, 'hex'))) throw mismatch();
@@ -207,8 +247,7 @@ export class SignatureVerifier {
   }
 
   #mac(claim: SignatureClaim, secret: string): Mac {
-    const name = `${claim.accessKeyId}/${claim.date}/${claim.region}/${claim.service}`;
-    const known = this.#keys.get(name);
+    const known = this.#keys.get(claim.credential);
     if (known?.secret === secret) return known.mac;
     const parts = [claim.date, claim.region, claim.service, 'aws4_request'];
     const bytes = parts.reduce(
@@ -217,7 +256,7 @@ export class SignatureVerifier {
     );
     const mac = new Mac(bytes);
     if (this.#keys.size >= KEYS_MAX) this.#keys.clear();
-    this.#keys.set(name, { secret, mac });
+    this.#keys.set(claim.credential, { secret, mac });
     return mac;
   }
 }

@@ -6,11 +6,18 @@
  * body is; the others have none. All else is `other`: whoever asks has a complete reader for that, which then decides what is right and what
  * is an attack.
  */
+import { TextMemo } from '../../base/index.ts';
 
 /** Methods of plain requests, and whether they have a body. */
-const METHODS = { POST: true, GET: false, PUT: true, HEAD: false, DELETE: false } as const;
+const METHODS = new Map([
+  ['POST', true],
+  ['GET', false],
+  ['PUT', true],
+  ['HEAD', false],
+  ['DELETE', false],
+] as const);
 
-export type PlainMethod = keyof typeof METHODS;
+export type PlainMethod = typeof METHODS extends Map<infer Method, boolean> ? Method : never;
 
 /** A request's head, and how much of it there is. */
 export interface PlainHead {
@@ -55,9 +62,14 @@ const NOT_PLAIN = new Set([
   '__proto__',
 ]);
 
-/** Names as they came to their lower case; `undefined` for those that are not plain. Clients send few, and always the same. */
-const names = new Map<string, string | undefined>();
-const NAMES_MAX = 1000;
+/** Names as they came to their lower case; none for those that are not plain. Clients send few, and always the same. */
+const names = new TextMemo(
+  (name) => {
+    const lower = name.toLowerCase();
+    return NAME_TEXT.test(name) && !NOT_PLAIN.has(lower) ? lower : '';
+  },
+  { entriesMax: 1000, charactersMax: 100 },
+);
 
 /** Reads the head that the bytes begin with. `incomplete`: there may be one once more bytes have come. */
 export function readPlainHead(bytes: Buffer): PlainHead | 'incomplete' | 'other' {
@@ -76,13 +88,14 @@ export function readPlainHead(bytes: Buffer): PlainHead | 'incomplete' | 'other'
   if (headers === undefined || headers.host === undefined) return 'other';
   const { connection, 'content-length': length } = headers;
   if (connection !== undefined && connection.toLowerCase() !== 'keep-alive') return 'other';
-  const bodyBytes = METHODS[method] ? lengthOf(length) : lengthOf(length ?? '0');
-  if (bodyBytes === undefined || (bodyBytes > 0 && !METHODS[method])) return 'other';
+  const hasBody = METHODS.get(method)!;
+  const bodyBytes = hasBody ? lengthOf(length) : lengthOf(length ?? '0');
+  if (bodyBytes === undefined || (bodyBytes > 0 && !hasBody)) return 'other';
   return { method, url, headers, rawHeaders, headBytes: end + END.length, bodyBytes };
 }
 
 function isPlainMethod(text: string): text is PlainMethod {
-  return Object.hasOwn(METHODS, text);
+  return METHODS.has(text as PlainMethod);
 }
 
 /** `undefined` for what is not plain. */
@@ -101,10 +114,10 @@ function readHeaders(text: string, start: number, rawHeaders: string[]): Record<
     const colon = text.indexOf(':', at);
     if (colon < 0 || colon >= end || ++count > PLAIN_HEAD_LIMITS.headersMax) return undefined;
     const given = text.slice(at, colon);
-    const name = lowerName(given);
+    const name = names.get(given);
     const value = text.slice(colon + 1, end);
     // Lone CRs and LFs are in no value; they fail here.
-    if (name === undefined || !VALUE_TEXT.test(value) || headers[name] !== undefined) return undefined;
+    if (name === '' || !VALUE_TEXT.test(value) || headers[name] !== undefined) return undefined;
     const kept = trimmed(value);
     headers[name] = kept;
     rawHeaders.push(given, kept);
@@ -123,14 +136,4 @@ function trimmed(value: string): string {
 
 function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
-}
-
-function lowerName(name: string): string | undefined {
-  const known = names.get(name);
-  if (known !== undefined || names.has(name)) return known;
-  const lower = name.toLowerCase();
-  const made = NAME_TEXT.test(name) && !NOT_PLAIN.has(lower) ? lower : undefined;
-  if (names.size >= NAMES_MAX) names.clear();
-  names.set(name, made);
-  return made;
 }

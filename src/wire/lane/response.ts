@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { assert } from '../../base/index.ts';
+import { assert, TextMemo } from '../../base/index.ts';
 import type { CallResponse } from '../call.ts';
 import { WIRE_LIMITS } from '../limits.ts';
 
@@ -27,6 +27,8 @@ const JOINED_TEXT_MAX = joined.length / 3;
 const ASCII = /^[\t\x20-\x7e]*$/;
 const LATIN = /^[\t\x20-\x7e\x80-\xff]*$/;
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+/** How the line of a header begins, by its name; nothing for what is no name. */
+const LINES = new TextMemo((name) => (NAME.test(name) ? `${name}: ` : ''), { entriesMax: 1000, charactersMax: 100 });
 const KEPT = `Connection: keep-alive\r\nKeep-Alive: timeout=${WIRE_LIMITS.keepAliveTimeoutMs / 1000}\r\n\r\n`;
 const CLOSED = 'Connection: close\r\n\r\n';
 const NO_LISTENERS: readonly (() => void)[] = [];
@@ -197,8 +199,12 @@ export class LaneResponse implements CallResponse {
   }
 
   #line(name: string, value: string): string {
-    if (!ASCII.test(value)) this.#isAscii = false;
-    if (!NAME.test(name) || !LATIN.test(value)) throw new TypeError(`this is no header: ${JSON.stringify(name)}`);
-    return `${name}: ${value}\r\n`;
+    const isAscii = ASCII.test(value);
+    if (!isAscii) this.#isAscii = false;
+    const begin = LINES.get(name);
+    if (begin === '' || (!isAscii && !LATIN.test(value))) {
+      throw new TypeError(`this is no header: ${JSON.stringify(name)}`);
+    }
+    return `${begin}${value}\r\n`;
   }
 }
