@@ -22,10 +22,10 @@ const DEVICES = 'devices';
 /** Where asynchronous invokes come from: whoever calls the API. */
 const INVOKES = 'invokes';
 
-/** CloudWatch metrics that say what comes in, and the dimension with the name. */
-const COUNTED: Readonly<Record<string, string>> = {
-  'AWS/SQS NumberOfMessagesSent': 'QueueName',
-  'AWS/SNS NumberOfMessagesPublished': 'TopicName',
+/** CloudWatch metrics that say what comes in, by their namespace, and the dimension with the name. */
+const COUNTED: Readonly<Record<string, { readonly name: string; readonly dimension: string }>> = {
+  'AWS/SQS': { name: 'NumberOfMessagesSent', dimension: 'QueueName' },
+  'AWS/SNS': { name: 'NumberOfMessagesPublished', dimension: 'TopicName' },
 };
 
 /** The flow of a node, as the console shows it: read off the doors of its rooms and its metrics. */
@@ -272,8 +272,8 @@ export class NodeFlow implements FlowSource {
     if (namespace === 'AWS/Lambda') {
       if (name !== 'Duration') return;
     } else {
-      const dimension = COUNTED[`${namespace} ${name}`];
-      if (dimension !== undefined) this.#countDatum(`${namespace} ${dimensions[dimension]}`, value);
+      const counted = COUNTED[namespace];
+      if (counted?.name === name) this.#countDatum(`${namespace} ${dimensions[counted.dimension]}`, value);
       return;
     }
     const functionName = dimensions.FunctionName;

@@ -122,6 +122,16 @@ interface Call {
   failure: WireFailure | undefined;
 }
 
+/** What is to be done for a call, once it is allowed. */
+interface Job {
+  readonly endpoint: Endpoint;
+  readonly protocol: Protocol;
+  readonly operation: Operation;
+  readonly name: string;
+  readonly input: unknown;
+  readonly caller: Authenticated;
+}
+
 export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #endpoints = new Map<string, Endpoint>();
@@ -196,21 +206,21 @@ export class Dispatcher {
     if (!anonymous) authenticator.admit(claim, bare);
     if (destination.kind === 'service' && this.#streams(call, destination)) {
       if (authenticator.isSecured && !anonymous) checkScope(destination, claim);
-      const parts = signedParts(call.head, destination, claim, NOTHING);
+      const parts = signedParts(bare, destination, claim);
       const caller = anonymous ? authenticator.unsigned() : authenticator.authenticate(claim, parts, undefined);
       return this.#answerStreamed(call, destination, caller);
     }
-    const body = await this.#bodies.read(
-      call.request,
-      anonymous ? WIRE_LIMITS.unsignedBodyBytesMax : bodyLimit(call.service),
-    );
+    const bytesMax = anonymous ? WIRE_LIMITS.unsignedBodyBytesMax : bodyLimit(call.service);
+    const read = this.#bodies.read(call.request, bytesMax);
+    const body = isPromise(read) ? await read : read;
     try {
       if (destination.kind === 'form') destination = findFormDestination(formOf(call.head, body), call.head);
       this.#note(call, destination);
       if (authenticator.isSecured && !anonymous) checkScope(destination, claim);
-      const parts = signedParts(call.head, destination, claim, body);
+      const whole: RequestParts = { ...call.head, body };
+      const parts = signedParts(whole, destination, claim);
       const caller = anonymous ? authenticator.unsigned() : authenticator.authenticate(claim, parts, body);
-      await this.#perform(call, destination, caller, { ...call.head, body });
+      await this.#perform(call, destination, caller, whole);
     } finally {
       this.#bodies.release(body);
     }
@@ -234,10 +244,11 @@ export class Dispatcher {
     this.#streams(call, destination);
     const body = await this.#bodies.read(call.request, bodyLimit(call.service));
     try {
+      const whole: RequestParts = { ...call.head, body };
       const caller = device
         ? { caller: device, region: DEFAULT_REGION }
-        : proving.authenticate(claim, signedParts(call.head, destination, claim, body), body);
-      await this.#perform(call, destination, caller, { ...call.head, body });
+        : proving.authenticate(claim, signedParts(whole, destination, claim), body);
+      await this.#perform(call, destination, caller, whole);
     } finally {
       this.#bodies.release(body);
     }
@@ -316,7 +327,7 @@ export class Dispatcher {
     }
   }
 
-  async #perform(call: Call, destination: Destination, caller: Authenticated, request: RequestParts): Promise<void> {
+  #perform(call: Call, destination: Destination, caller: Authenticated, request: RequestParts): Promise<void> | void {
     if (destination.kind !== 'service') return this.#refuseUnknown(call, destination);
     const endpoint = call.endpoint!;
     const match = this.#match(call, endpoint, destination, request);
@@ -328,47 +339,41 @@ export class Dispatcher {
           failures.unknownOperation(call.protocol, call.operation, endpoint.codec.table.apiVersion),
         ),
       );
-    call.operation = match.operation;
-    const operation = builtOperation(endpoint.service, match.operation);
+    const name = match.operation;
+    call.operation = name;
+    const operation = builtOperation(endpoint.service, name);
     if (!operation)
-      return this.#send(
-        call,
-        this.#failureAnswer(call, failures.notImplemented(endpoint.codec.table.serviceId, match.operation)),
-      );
+      return this.#send(call, this.#failureAnswer(call, failures.notImplemented(endpoint.codec.table.serviceId, name)));
     const protocol = endpoint.codec.protocol(call.protocol);
-    const input = protocol.read(match.operation, request, match.labels);
+    const input = protocol.read(name, request, match.labels);
+    const job: Job = { endpoint, protocol, operation, name, input, caller };
     const { authorize } = this.#options;
-    let refusedEntries: ReadonlyMap<EntryKey, RefusedEntry> | undefined;
-    if (authorize) {
-      const asked: Asked = {
-        caller: caller.caller,
-        service: endpoint.service!,
-        operation: match.operation,
-        input,
-        region: caller.region,
-        requestId: call.requestId,
-        request: call.request,
-      };
-      call.asked = asked;
-      const verdict = authorize(asked);
-      const decided = isPromise(verdict) ? await verdict : verdict;
-      call.decided = decided;
-      if (!decided.allowed) throw new Refusal(failures.accessDenied(decided.message, call.protocol, endpoint.name));
-      refusedEntries = decided.refusedEntries;
-    }
-    await this.#run(call, endpoint, protocol, operation, match.operation, input, caller, refusedEntries);
+    if (!authorize) return this.#run(call, job, undefined);
+    const asked: Asked = {
+      caller: caller.caller,
+      service: endpoint.service!,
+      operation: name,
+      input,
+      region: caller.region,
+      requestId: call.requestId,
+      request: call.request,
+    };
+    call.asked = asked;
+    const verdict = authorize(asked);
+    return isPromise(verdict)
+      ? verdict.then((decided) => this.#runAllowed(call, job, decided))
+      : this.#runAllowed(call, job, verdict);
   }
 
-  async #run(
-    call: Call,
-    endpoint: Endpoint,
-    protocol: Protocol,
-    operation: Operation,
-    name: string,
-    input: unknown,
-    { caller, region }: Authenticated,
-    refusedEntries: ReadonlyMap<EntryKey, RefusedEntry> | undefined,
-  ): Promise<void> {
+  #runAllowed(call: Call, job: Job, decided: Authorization): Promise<void> {
+    call.decided = decided;
+    if (!decided.allowed) throw new Refusal(failures.accessDenied(decided.message, call.protocol, job.endpoint.name));
+    return this.#run(call, job, decided.refusedEntries);
+  }
+
+  async #run(call: Call, job: Job, refusedEntries: ReadonlyMap<EntryKey, RefusedEntry> | undefined): Promise<void> {
+    const { endpoint, protocol, operation, name, input } = job;
+    const { caller, region } = job.caller;
     const { requestId, request, response, head } = call;
     const { random, draining } = this.#options;
     const span = beginCallSpan(request, { service: endpoint.name, operation: name, requestId }, this.#options);
@@ -395,7 +400,8 @@ export class Dispatcher {
     span?.ended();
     const answer = protocol.write(name, output, requestId, (error) => this.#failureOf(call, endpoint, error));
     const receipt = endpoint.service?.receipts?.[name]?.(requestId);
-    await this.#send(call, receipt ? withReceipt(answer, receipt) : answer);
+    const sent = this.#send(call, receipt ? withReceipt(answer, receipt) : answer);
+    if (sent !== undefined) await sent;
   }
 
   #match(
@@ -517,14 +523,8 @@ function builtOperation(service: Service | undefined, name: string): Operation |
 }
 
 /** Version 4 signs the path as it was sent; Version 2 signs the resource, which has the bucket in front wherever that was. */
-function signedParts(
-  head: RequestHead,
-  destination: Destination,
-  claim: SignatureClaim | undefined,
-  body: Uint8Array,
-): RequestParts {
-  const path = claim || destination.kind !== 'service' ? head.path : destination.path;
-  return { ...head, path, body };
+function signedParts(parts: RequestParts, destination: Destination, claim: SignatureClaim | undefined): RequestParts {
+  return claim || destination.kind !== 'service' ? parts : { ...parts, path: destination.path };
 }
 
 /**

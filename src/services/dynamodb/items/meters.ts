@@ -16,6 +16,8 @@ const METRICS = {
   UserErrors: 'Count',
 } as const satisfies Record<string, Unit>;
 
+type MetricName = keyof typeof METRICS;
+
 /** Refusals that are nobody's mistake. */
 const THROTTLED: ReadonlySet<string> = new Set(['throughput-exceeded', 'records-busy']);
 
@@ -25,7 +27,9 @@ export type ItemMetersDependencies = { readonly metrics: Metrics; readonly clock
 export class ItemMeters {
   readonly #metrics: Metrics;
   readonly #clock: Clock;
-  readonly #meters = new Map<string, Meter>();
+  /** By metric, table, and operation or index: every call looks for two, and should not have to put a name together. */
+  readonly #meters = new Map<MetricName, Map<string | undefined, Map<string | undefined, Meter>>>();
+  #count = 0;
 
   constructor({ metrics, clock }: ItemMetersDependencies) {
     this.#metrics = metrics;
@@ -74,9 +78,9 @@ export class ItemMeters {
     else if (code !== 'records-full') this.#meter('UserErrors').put(1);
   }
 
-  #meter(name: keyof typeof METRICS, TableName?: string, Operation?: string, GlobalSecondaryIndexName?: string): Meter {
-    const line = `${name} ${TableName} ${Operation} ${GlobalSecondaryIndexName}`;
-    const known = this.#meters.get(line);
+  #meter(name: MetricName, TableName?: string, Operation?: string, GlobalSecondaryIndexName?: string): Meter {
+    const part = Operation ?? GlobalSecondaryIndexName;
+    const known = this.#meters.get(name)?.get(TableName)?.get(part);
     if (known) return known;
     const dimensions = {
       ...(TableName !== undefined && { TableName }),
@@ -85,10 +89,21 @@ export class ItemMeters {
     };
     const meter = this.#metrics.meter({ namespace: 'AWS/DynamoDB', name, dimensions, unit: METRICS[name] });
     // Tables come and go.
-    if (this.#meters.size >= ITEM_LIMITS.metersMax) this.#meters.clear();
-    this.#meters.set(line, meter);
+    if (this.#count >= ITEM_LIMITS.metersMax) {
+      this.#meters.clear();
+      this.#count = 0;
+    }
+    this.#count++;
+    within(within(this.#meters, name), TableName).set(part, meter);
     return meter;
   }
+}
+
+/** The map that stands in another under a key, made when it is not there. */
+function within<Key, Inner, Value>(maps: Map<Key, Map<Inner, Value>>, key: Key): Map<Inner, Value> {
+  const found = maps.get(key) ?? new Map<Inner, Value>();
+  maps.set(key, found);
+  return found;
 }
 
 /** `undefined` for operations on several tables. */

@@ -61,12 +61,13 @@ export interface Together {
   refused(errors: readonly (DynamodbError | undefined)[]): DynamodbError;
 }
 
+/** A commit, and what is told of it; filled change by change. */
 interface Plan {
-  readonly conditions: readonly Condition[];
-  readonly writes: readonly Write[];
-  readonly written: readonly Written[];
+  readonly conditions: Condition[];
+  readonly writes: Write[];
+  readonly written: Written[];
   /** Who was told of something. */
-  readonly followers: ReadonlySet<Follower>;
+  readonly followers: Set<Follower>;
 }
 
 /** Rows as they were read; an entry without a version is a row that is not there. */
@@ -105,19 +106,32 @@ export class Writer {
 
   /** Makes one change; durable when it resolves. @throws DynamodbError  what `decide` and the table's throughput say */
   async write(change: WantedChange): Promise<Written> {
-    const [written] = await this.writeAll([change]);
-    return written!;
+    const name = lockName(change);
+    if (this.#isCrowded(name)) {
+      throw new DynamodbError('records-busy', 'Too many writes wait for this item', { remedy: 'retry' });
+    }
+    const waiting = this.#locks.acquire(name, needsRow(change, change.table) ? 'exclusive' : 'shared');
+    if (waiting !== undefined) await waiting;
+    try {
+      const [written] = await this.#try([change], undefined);
+      return written!;
+    } finally {
+      this.#locks.release(name);
+    }
   }
 
   /** Makes all changes or none. @param changes  of different items */
-  async writeAll(changes: readonly WantedChange[], together?: Together): Promise<readonly Written[]> {
-    const held = this.#locksOf(changes);
-    this.#refuseCrowds(changes, together);
-    await this.#acquire(held);
+  async writeAll(changes: readonly WantedChange[], together: Together): Promise<readonly Written[]> {
+    const names = changes.map(lockName);
+    const crowded = names.findIndex((name) => this.#isCrowded(name));
+    if (crowded >= 0) throw together.refused(oneAt(crowded, new DynamodbError('transaction-conflict', CONFLICT)));
+    // In an order that all keep, so that no two wait for each other.
+    names.sort();
+    for (const name of names) await this.#locks.acquire(name, 'exclusive');
     try {
       return await this.#try(changes, together);
     } finally {
-      for (const { name } of held) this.#locks.release(name);
+      for (const name of names) this.#locks.release(name);
     }
   }
 
@@ -132,55 +146,48 @@ export class Writer {
     return written.old !== undefined && written.new === undefined;
   }
 
-  /** @throws DynamodbError  too many wait for an item already */
-  #refuseCrowds(changes: readonly WantedChange[], together: Together | undefined): void {
-    const at = changes.findIndex((change) => this.#locks.waiting(lockName(change)) >= ITEM_LIMITS.waitingPerItemMax);
-    if (at < 0) return;
-    if (together) throw together.refused(oneAt(at, new DynamodbError('transaction-conflict', CONFLICT)));
-    throw new DynamodbError('records-busy', 'Too many writes wait for this item', { remedy: 'retry' });
+  /** Too many wait for an item already. */
+  #isCrowded(name: string): boolean {
+    return this.#locks.waiting(name) >= ITEM_LIMITS.waitingPerItemMax;
   }
 
   async #try(changes: readonly WantedChange[], together: Together | undefined): Promise<readonly Written[]> {
     for (let attempt = 0; attempt < ITEM_LIMITS.commitTriesMax; attempt++) {
-      const rows = mustRead(changes, (change) => this.#current(change)) ? await this.#read(changes) : undefined;
+      const rows = mustRead(changes, this.#currents(changes)) ? await this.#read(changes) : undefined;
       const plan = this.#plan(changes, rows, together);
       if (!plan) continue;
-      const done = await this.#commit(plan, together);
-      if (done) return plan.written;
+      const { conditions, writes, written, followers } = plan;
+      // What nobody writes is as it was read. What several were read in is one state, but only a commit says so.
+      if (writes.length === 0) return written;
+      try {
+        const version = await this.#records.commit({ conditions, writes });
+        for (const follower of followers) follower.committed?.(version);
+        return written;
+      } catch (error) {
+        if (!hasCode(error, 'condition-failed')) throw error;
+        const { index } = (error as DomainError).fields as { readonly index: number };
+        // Else another has written in between what was read.
+        if (index < (together?.conditions?.length ?? 0)) throw together!.outdated!();
+      }
     }
     throw new DynamodbError('records-busy', 'The item is written by too many at once', { remedy: 'retry' });
   }
 
-  /** @returns false when another has written in between what was read */
-  async #commit({ conditions, writes, followers }: Plan, together: Together | undefined): Promise<boolean> {
-    // What nobody writes is as it was read. What several were read in is one state, but only a commit says so.
-    if (writes.length === 0) return true;
-    try {
-      const version = await this.#records.commit({ conditions, writes });
-      for (const follower of followers) follower.committed?.(version);
-      return true;
-    } catch (error) {
-      if (!hasCode(error, 'condition-failed')) throw error;
-      const { index } = (error as DomainError).fields as { readonly index: number };
-      if (index < (together?.conditions?.length ?? 0)) throw together!.outdated!();
-      return false;
-    }
-  }
-
   /** @returns `undefined` when rows must be read first after all: a follower has come that needs them */
   #plan(changes: readonly WantedChange[], rows: Rows | undefined, together: Together | undefined): Plan | undefined {
-    const tables = changes.map((change) => this.#current(change));
-    if (!rows && mustRead(changes, (_, index) => tables[index]!)) return undefined;
+    const tables = this.#currents(changes);
+    if (!rows && mustRead(changes, tables)) return undefined;
     const decisions = decideAll(changes, rows, together);
-    const outcomes = decisions.map((decision, index) => outcomeOf(decision, rows?.[index]?.item));
-    const plan = { conditions: [...(together?.conditions ?? [])], writes: [...(together?.writes ?? [])] };
-    const followers = new Set<Follower>();
+    const plan: Plan = {
+      conditions: [...(together?.conditions ?? [])],
+      writes: [...(together?.writes ?? [])],
+      written: [],
+      followers: new Set(),
+    };
     const at = this.#now();
-    const written = changes.map((change, index) => {
-      const { key, by = 'caller' } = change;
-      const table = tables[index]!;
-      const row = rows?.[index];
-      const { old, new: next } = outcomes[index]!;
+    for (let index = 0; index < changes.length; index++) {
+      const [{ key, by = 'caller' }, table, row] = [changes[index]!, tables[index]!, rows?.[index]];
+      const { old, new: next } = outcomeOf(decisions[index]!, row?.item);
       if (rows) plan.conditions.push({ space: table.space, key, is: row?.version ?? 'absent' });
       const first = plan.writes.length;
       if (decisions[index]!.kind !== 'keep' && !(rows && sameItem(old, next))) {
@@ -191,15 +198,15 @@ export class Writer {
         );
         for (const follower of table.followers) {
           follower.follow({ key, old, new: next, at, by }, plan.writes);
-          followers.add(follower);
+          plan.followers.add(follower);
         }
       }
       // Expiry deletes at no cost to the table's users.
       const units =
         by === 'ttl' ? NO_UNITS : this.#charge(table, { old, new: next }, plan.writes.slice(first), together, index);
-      return { old, new: next, units };
-    });
-    return { ...plan, written, followers };
+      plan.written.push({ old, new: next, units });
+    }
+    return plan;
   }
 
   /** @throws DynamodbError `throughput-exceeded`, or what all together make of that */
@@ -220,6 +227,10 @@ export class Writer {
     }
   }
 
+  #currents(changes: readonly WantedChange[]): readonly Table[] {
+    return changes.map((change) => this.#current(change));
+  }
+
   #current({ table: { name, region, id } }: WantedChange): Table {
     const table = this.#directory.get(name, region);
     // Deleted and made again under its name while the change waited.
@@ -236,20 +247,6 @@ export class Writer {
     if (keys.length > 1) return this.#records.getAll(keys);
     return [await this.#records.get(keys[0]!.space, keys[0]!.key)];
   }
-
-  /** In an order that all keep, so that no two wait for each other. */
-  #locksOf(changes: readonly WantedChange[]): readonly { readonly name: string; readonly change: WantedChange }[] {
-    const locks = changes.map((change) => ({ name: lockName(change), change }));
-    return locks.length === 1 ? locks : locks.sort((a, b) => (a.name < b.name ? -1 : 1));
-  }
-
-  async #acquire(locks: readonly { readonly name: string; readonly change: WantedChange }[]): Promise<void> {
-    for (const { name, change } of locks) {
-      const blind = locks.length === 1 && !needsRow(change, change.table);
-      const waiting = this.#locks.acquire(name, blind ? 'shared' : 'exclusive');
-      if (waiting !== undefined) await waiting;
-    }
-  }
 }
 
 /** Names no two rows have in common. */
@@ -261,8 +258,8 @@ function needsRow({ readsOld, counted }: WantedChange, { followers }: Table): bo
   return readsOld || counted === true || followers.some((follower) => follower.readsOld);
 }
 
-function mustRead(changes: readonly WantedChange[], tableOf: (change: WantedChange, index: number) => Table): boolean {
-  return changes.some((change, index) => needsRow(change, tableOf(change, index)));
+function mustRead(changes: readonly WantedChange[], tables: readonly Table[]): boolean {
+  return changes.some((change, index) => needsRow(change, tables[index]!));
 }
 
 /** @throws DynamodbError  the refusal of one change, or of all together */

@@ -28,14 +28,8 @@ const NO_INDEXES: ReadonlyMap<string, number> = new Map();
 
 /** PutItem, GetItem, UpdateItem and DeleteItem. */
 export function itemOperations({ tables, records, writer, meters }: ItemParts): Record<string, Operation> {
-  const collections = async (
-    table: Table,
-    key: Attributes,
-    { ReturnItemCollectionMetrics: wish }: Pick<PutItemInput, 'ReturnItemCollectionMetrics'>,
-  ) => {
-    // Most ask for none: they must not wait for nothing.
-    if (wish !== 'SIZE') return undefined;
-    const ItemCollectionMetrics = await collectionOf(records, table, key, wish);
+  const collections = async (table: Table, key: Attributes) => {
+    const ItemCollectionMetrics = await collectionOf(records, table, key, 'SIZE');
     return ItemCollectionMetrics && { ItemCollectionMetrics };
   };
 
@@ -49,7 +43,7 @@ export function itemOperations({ tables, records, writer, meters }: ItemParts): 
     const table = tables.get(input.TableName!, region);
     const wishes = { returnsOld: ReturnValues === 'ALL_OLD', counted: isCounted(wish) };
     const { old, units } = await writer.write(putChange(table, item, guardOf(input, condition), wishes));
-    const collection = await collections(table, input.Item as Attributes, input);
+    const collection = showsCollections(input) && (await collections(table, input.Item as Attributes));
     return { ...shownOld(ReturnValues, old), ...consumed(table, units, wish), ...collection };
   };
 
@@ -63,7 +57,7 @@ export function itemOperations({ tables, records, writer, meters }: ItemParts): 
     const wishes = { returnsOld: ReturnValues === 'ALL_OLD', counted: isCounted(wish) };
     const change = deleteChange(table, key, guardOf(input, condition), wishes);
     const { old, units } = await writer.write(change);
-    const collection = await collections(table, input.Key as Attributes, input);
+    const collection = showsCollections(input) && (await collections(table, input.Key as Attributes));
     return { ...shownOld(ReturnValues, old), ...consumed(table, units, wish), ...collection };
   };
 
@@ -92,7 +86,7 @@ export function itemOperations({ tables, records, writer, meters }: ItemParts): 
     return {
       ...shownUpdate(ReturnValues, result, written),
       ...consumed(table, written.units, wish),
-      ...(await collections(table, input.Key as Attributes, input)),
+      ...(showsCollections(input) && (await collections(table, input.Key as Attributes))),
     };
   };
 
@@ -117,6 +111,13 @@ export function itemOperations({ tables, records, writer, meters }: ItemParts): 
   };
 
   return { PutItem, GetItem, UpdateItem, DeleteItem };
+}
+
+/** Most do not ask for it: they must not wait for nothing. */
+function showsCollections({
+  ReturnItemCollectionMetrics: wish,
+}: Pick<PutItemInput, 'ReturnItemCollectionMetrics'>): boolean {
+  return wish === 'SIZE';
 }
 
 type Request = Parameters<typeof readExpressions>[0];
