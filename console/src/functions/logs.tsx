@@ -1,7 +1,8 @@
 import { useState } from 'preact/hooks';
 import { dateTime, duration, preciseTime } from '../format.ts';
-import { useReading, useSettled } from '../hooks.ts';
-import { Lines, newLines } from '../logs/lines.tsx';
+import { useReading } from '../hooks.ts';
+import { newLines } from '../logs/lines.tsx';
+import { FilteredLines, LogTools, useLogFilter } from '../logs/log-filter.tsx';
 import { Failure, WideTable } from '../parts.tsx';
 import type { FunctionConfiguration } from './functions-api.ts';
 import { type Invocation, invocationsOf, REPORT_PATTERNS } from './reports.ts';
@@ -9,40 +10,26 @@ import { type Invocation, invocationsOf, REPORT_PATTERNS } from './reports.ts';
 const REFRESH_MS = 3_000;
 /** Invocations that are listed; each has up to two lines. */
 const REPORTS_MAX = 10;
-/** Typing pauses this long before the filter is used. */
-const TYPING_MS = 350;
 
 /** The last invocations as their `REPORT` lines have them, and the lines themselves. */
 export function Logs(props: { readonly configuration: FunctionConfiguration }) {
   const { FunctionName, LoggingConfig = {} } = props.configuration;
   const { LogGroup: group = `/aws/lambda/${FunctionName}`, LogFormat } = LoggingConfig;
-  const [pattern, setPattern] = useState('');
-  const [follows, setFollows] = useState(true);
-  const settled = useSettled(pattern, TYPING_MS);
+  const filter = useLogFilter();
   return (
     <>
       <Reports
         group={group}
         pattern={REPORT_PATTERNS[LogFormat === 'JSON' ? 'JSON' : 'Text']}
-        onPick={(requestId) => setPattern(`"${requestId}"`)}
+        onPick={(requestId) => filter.setPattern(`"${requestId}"`)}
       />
       <div class="query-line log-tools">
         <h3>
           Lines of <code>{group}</code>
         </h3>
-        <input
-          class="filter"
-          type="search"
-          aria-label="Filter pattern"
-          placeholder="Filter, e.g. ERROR"
-          value={pattern}
-          onInput={(event) => setPattern(event.currentTarget.value)}
-        />
-        <label class="switch">
-          <input type="checkbox" checked={follows} onChange={() => setFollows(!follows)} /> Follow
-        </label>
+        <LogTools filter={filter} />
       </div>
-      <Lines key={`${group}\n${settled}`} group={group} pattern={settled} follows={follows} />
+      <FilteredLines group={group} filter={filter} />
     </>
   );
 }

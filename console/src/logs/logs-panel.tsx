@@ -1,13 +1,11 @@
 import { useEffect, useState } from 'preact/hooks';
 import { logGroups } from '../api.ts';
-import { useReading, useSettled } from '../hooks.ts';
+import { useReading } from '../hooks.ts';
 import { Empty, Failure, Panel } from '../parts.tsx';
-import { Lines } from './lines.tsx';
+import { FilteredLines, LogTools, useLogFilter } from './log-filter.tsx';
 
 /** How often is asked what groups there are. */
 const GROUPS_MS = 15_000;
-/** Typing pauses this long before the filter is used. */
-const TYPING_MS = 350;
 
 export function LogsPanel(props: {
   readonly known: readonly string[];
@@ -16,9 +14,7 @@ export function LogsPanel(props: {
 }) {
   const [groups, setGroups] = useState<readonly string[]>([]);
   const [group, setGroup] = useState<string>();
-  const [pattern, setPattern] = useState('');
-  const [follows, setFollows] = useState(true);
-  const settled = useSettled(pattern, TYPING_MS);
+  const filter = useLogFilter();
 
   const error = useReading(
     async (signal) => {
@@ -35,25 +31,7 @@ export function LogsPanel(props: {
   const all = [...new Set([...props.known, ...groups])].sort();
   const shown = group ?? all[0];
   return (
-    <Panel
-      id="logs"
-      title="Logs"
-      tools={
-        <>
-          <input
-            class="filter"
-            type="search"
-            aria-label="Filter pattern"
-            placeholder="Filter, e.g. ERROR"
-            value={pattern}
-            onInput={(event) => setPattern(event.currentTarget.value)}
-          />
-          <label class="switch">
-            <input type="checkbox" checked={follows} onChange={() => setFollows(!follows)} /> Follow
-          </label>
-        </>
-      }
-    >
+    <Panel id="logs" title="Logs" tools={<LogTools filter={filter} />}>
       {all.length > 0 && (
         <select
           class="wide"
@@ -76,7 +54,7 @@ export function LogsPanel(props: {
           </p>
         </Empty>
       )}
-      {shown !== undefined && <Lines key={`${shown}\n${settled}`} group={shown} pattern={settled} follows={follows} />}
+      {shown !== undefined && <FilteredLines group={shown} filter={filter} />}
     </Panel>
   );
 }
