@@ -35,14 +35,14 @@ exit 1
 
 /**
  * An external extension in Node. It does what the function's variable EXTENSION says, JSON: `events`; `telemetry`, the body of a
- * subscription; `logs`, of the older API; `afterMs`, how long it works on an invocation; `crash` and `giveUp` at `init`, `invoke`;
- * `deaf`, it does not end.
- * What it hears it writes out, one `name: JSON` a line.
+ * subscription, PORT in it being where it listens; `logs`, of the older API; `reports`, how many it hears before it ends; `afterMs`, how
+ * long it works on an invocation; `crash` and `giveUp` at `init`, `invoke`; `deaf`, it does not end.
+ * What it hears it writes out, one `name: JSON` a line; but not that it has done so, which it hears as well.
  */
 export const EXTENSION = `#!${process.execPath}
 const http = require('node:http');
 const name = require('node:path').basename(__filename);
-const { events = ['INVOKE', 'SHUTDOWN'], telemetry, logs, afterMs = 0, crash, giveUp, deaf } = JSON.parse(process.env.EXTENSION ?? '{}');
+const { events = ['INVOKE', 'SHUTDOWN'], telemetry, logs, reports = 0, afterMs = 0, crash, giveUp, deaf } = JSON.parse(process.env.EXTENSION ?? '{}');
 const say = (what) => console.log(name + ': ' + JSON.stringify(what));
 const api = 'http://' + process.env.AWS_LAMBDA_RUNTIME_API;
 async function call(method, path, headers, body) {
@@ -50,25 +50,29 @@ async function call(method, path, headers, body) {
   const text = await response.text();
   return { status: response.status, headers: response.headers, body: text && JSON.parse(text) };
 }
-function listen(port, protocol) {
-  const hear = (event) => console.log(name + ' heard ' + JSON.stringify(event));
-  if (protocol === 'TCP') {
-    return new Promise((resolve) => {
-      require('node:net').createServer((socket) => {
+const told = Promise.withResolvers();
+let reported = 0;
+function hear(event) {
+  if (event.type === 'extension' && event.record.startsWith(name + ' heard ')) return;
+  console.log(name + ' heard ' + JSON.stringify(event));
+  if (event.type === 'platform.report') reported++;
+  if (reported >= reports) told.resolve();
+}
+async function listen(protocol) {
+  const server = protocol === 'TCP'
+    ? require('node:net').createServer((socket) => {
         require('node:readline').createInterface({ input: socket }).on('line', (line) => hear(JSON.parse(line)));
-      }).listen(port, '127.0.0.1', resolve);
-    });
-  }
-  return new Promise((resolve) => {
-    http.createServer((request, response) => {
-      let text = '';
-      request.on('data', (chunk) => (text += chunk));
-      request.on('end', () => {
-        JSON.parse(text).forEach(hear);
-        response.end();
+      })
+    : http.createServer((request, response) => {
+        let text = '';
+        request.on('data', (chunk) => (text += chunk));
+        request.on('end', () => {
+          JSON.parse(text).forEach(hear);
+          response.end();
+        });
       });
-    }).listen(port, '127.0.0.1', resolve);
-  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server.address().port;
 }
 async function main() {
   const registered = await call('POST', '/2020-01-01/extension/register',
@@ -78,9 +82,10 @@ async function main() {
   const gaveUp = (when) => call('POST', '/2020-01-01/extension/' + (when === 'init' ? 'init' : 'exit') + '/error',
     { ...id, 'Lambda-Extension-Function-Error-Type': 'Extension.NoKey' }, { errorMessage: 'no key', errorType: 'X', stackTrace: [] });
   if (telemetry || logs) {
-    await listen(4243, (telemetry ?? logs).destination.protocol);
+    const port = await listen((telemetry ?? logs).destination.protocol);
+    const wanted = JSON.stringify(telemetry ?? logs).replace('"PORT"', port).replace('PORT', port);
     const path = telemetry ? '/2022-07-01/telemetry' : '/2020-08-15/logs';
-    say({ subscribed: (await call('PUT', path, id, telemetry ?? logs)).body });
+    say({ subscribed: (await call('PUT', path, id, JSON.parse(wanted))).body });
   }
   if (crash === 'init') process.exit(5);
   if (giveUp === 'init') say(await gaveUp('init'));
@@ -89,7 +94,7 @@ async function main() {
     say({ ...body, identified: headers.get('lambda-extension-event-identifier')?.length });
     if (body.eventType === 'SHUTDOWN' && deaf) await new Promise(() => setInterval(() => {}, 1000));
     if (body.eventType === 'SHUTDOWN') {
-      await new Promise((resolve) => setTimeout(resolve, telemetry || logs ? 100 : 0));
+      if (reports > 0) await told.promise;
       process.exit(0);
     }
     if (crash === 'invoke') process.exit(6);
