@@ -172,6 +172,13 @@ export class Edge {
     this.pump();
   }
 
+  /** A turn of a group that had none stands on disk. */
+  turnGiven(dueAt: number): void {
+    if (dueAt > this.#context.timeline.now()) return this.#wakeAt(dueAt);
+    this.#leaveOnDisk();
+    this.pump();
+  }
+
   /**
    * Hands a delivery that has no row to a durable target.
    * @returns the row that is to be written since the target has not taken it; `undefined` when it is delivered or given up

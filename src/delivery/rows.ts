@@ -1,6 +1,6 @@
 import { DomainError } from '../base/index.ts';
 import { decodeKey, encodeKey, keyRange } from '../codec/index.ts';
-import type { KeyRange, RecordEntry, Write } from '../store/index.ts';
+import type { KeyRange, RecordEntry, RecordKey, Write } from '../store/index.ts';
 import { DELIVERY_LIMITS, type Delivery } from './delivery.ts';
 
 /**
@@ -124,6 +124,27 @@ export function nextDueRange(edge: string, now: number): KeyRange {
 
 export function orderedRange(edge: string, group: string, limit: number): KeyRange {
   return { ...keyRange([edge, group]), limit };
+}
+
+/** Entries of groups after `after`, of all edges: for finding all groups there are. */
+export function groupsRange(after: GroupName | undefined, limit: number, bytesMax: number): KeyRange {
+  return { ...(after && { from: keyRange([after.edge, after.group]).to }), limit, bytesMax };
+}
+
+export interface GroupName {
+  readonly edge: string;
+  readonly group: string;
+}
+
+/** The group of an entry of `delivery-ordered`. */
+export function groupNameOf(entry: RecordEntry): GroupName {
+  const [edge, group] = decodeKey(entry.key) as [string, string, number];
+  return { edge, group };
+}
+
+/** Where the turn of {@link putTurn} stands. */
+export function turnKey(edge: string, turn: DuePlace): RecordKey {
+  return { space: SPACES.due, key: dueKey(edge, turn) };
 }
 
 /** The first entry of an edge after `edge`: for finding all there are without reading them all. */

@@ -29,6 +29,7 @@ import { Settler } from './settler.ts';
 import { shownArn } from './shown.ts';
 import { SmtpTarget } from './smtp.ts';
 import { Timeline } from './timeline.ts';
+import { restoreTurns } from './turns.ts';
 import { WindowBudget } from './window.ts';
 
 export interface DeliveryDependencies {
@@ -93,6 +94,7 @@ class RecordsOutbox implements Outbox {
   #tickTimer: Timer | undefined;
   #ticking: Promise<void> = Promise.resolve();
   #trimming: Promise<void> = Promise.resolve();
+  #restoring: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
@@ -140,6 +142,7 @@ class RecordsOutbox implements Outbox {
         edge.pump();
       }
     }
+    this.#restoring = this.#restoreTurns();
     this.#tickLater();
   }
 
@@ -254,7 +257,7 @@ class RecordsOutbox implements Outbox {
       this.#stopping.abort(this.#closing.signal.reason);
     });
     await Promise.all([...this.#edges.values()].map((edge) => edge.settled()));
-    await Promise.all([this.#ticking, this.#trimming]);
+    await Promise.all([this.#ticking, this.#trimming, this.#restoring]);
     deadline.cancel();
     this.#attempts.stop(this.#closing.signal.reason);
   }
@@ -369,6 +372,16 @@ class RecordsOutbox implements Outbox {
     } catch (error) {
       if (!hasCode(error, 'letter-not-found')) throw error;
       return false;
+    }
+  }
+
+  /** No start waits for it, since groups may be many. */
+  async #restoreTurns(): Promise<void> {
+    const given = (edge: string, dueAt: number) => this.#edgeOf(edge).turnGiven(dueAt);
+    try {
+      await restoreTurns({ records: this.#dependencies.records, settler: this.#settler }, given, this.#closing.signal);
+    } catch (error) {
+      if (!this.#closing.signal.aborted) this.#dependencies.logger.warn('turns-not-restored', { error });
     }
   }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { DomainError, SimulatedClock, seededRandom, type Timer } from '../../src/base/index.ts';
+import { keyRange } from '../../src/codec/index.ts';
 import { DELIVERY_LIMITS, type Delivery, openDelivery, type Target } from '../../src/delivery/index.ts';
 import { openEmbeddedRecords, type Records } from '../../src/store/index.ts';
 import { createMetrics, silentLogger } from '../../src/telemetry/index.ts';
@@ -320,5 +321,41 @@ test('a backlog is read about once, though much of it is under way', async () =>
     }
     assert.ok(counted.read < 2000 * 1.5, `${counted.read} rows were read of 2000`);
   }
+  await rm(directory, { recursive: true });
+});
+
+test('groups that stand on disk without a turn get one at the next start', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-groups-'));
+  const clock = new SimulatedClock();
+  const policy = { ...POLICY, attemptsMax: 100 };
+  const groups = Array.from({ length: 100 }, (_, n) => `g${n}`);
+  {
+    const refusing: Target = { deliver: () => Promise.reject(new Error('not now')) };
+    await using house = await openHouse({ clock, directory, targets: { fake: refusing } });
+    for (const arn of [SLOW, QUICK]) {
+      const ordered = groups.flatMap((orderingGroup) =>
+        ['a', 'b', 'c'].map((one) => delivery(arn, `${orderingGroup}${one}`, { policy, orderingGroup })),
+      );
+      await house.outbox.send(ordered);
+    }
+    await eventually(() => house.outbox.edges().every(({ retried }) => retried > 0));
+    await house.outbox.stop();
+    // As if every other group of one edge had lost its turns.
+    const turns = await house.records.range('delivery-due', { ...keyRange([SLOW]), limit: 10_000 });
+    const lost = turns.filter(({ value }) => /"group":"g\d*[02468]"/.test(Buffer.from(value).toString()));
+    assert.ok(lost.length >= groups.length / 2);
+    await house.records.commit({ writes: lost.map(({ key }) => ({ kind: 'delete', space: 'delivery-due', key })) });
+  }
+  const received: string[] = [];
+  const fake: Target = {
+    deliver: async (one) => {
+      received.push(`${one.arn} ${text(one)}`);
+    },
+  };
+  await using _house = await openHouse({ clock, directory, targets: { fake } });
+  await advanceUntil(clock, 1, () => received.length === groups.length * 6);
+  const byGroup = Map.groupBy(received, (one) => one.slice(0, -1));
+  assert.equal(byGroup.size, groups.length * 2);
+  for (const [group, ofGroup] of byGroup) assert.deepEqual(ofGroup, [`${group}a`, `${group}b`, `${group}c`]);
   await rm(directory, { recursive: true });
 });
