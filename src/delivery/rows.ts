@@ -223,7 +223,12 @@ function encode(header: string, payload: Uint8Array = new Uint8Array(0)): Buffer
   return value;
 }
 
+/** @throws DomainError `format-too-new`: a later release wrote it (S4) */
 function decode(value: Uint8Array): { header: Readonly<Record<string, unknown>>; payload: Uint8Array } {
+  if (value[0] !== VERSION) {
+    const message = `a delivery has format ${value[0]}; this release reads format ${VERSION}: use a newer one`;
+    throw new DomainError('format-too-new', message);
+  }
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   const end = 5 + bytes.readUInt32BE(1);
   return { header: JSON.parse(bytes.toString('utf8', 5, end)), payload: bytes.subarray(end) };
