@@ -110,6 +110,55 @@ test('a subscriber that does not acknowledge QoS 1 messages is disconnected when
   assert.equal(packet.reasonCode, mqtt.Reason.quotaExceeded);
 });
 
+test('when too much waits for all clients together, those go for whom most does, and the others miss nothing', async () => {
+  await using rig = await openRig({ limits: { inFlightOutMax: 1, waitingBytesMax: 1_000_000 } });
+  const names = ['small', 'middle', 'large', 'quick'];
+  const clients = await Promise.all(names.map((clientId) => RawClient.connected(rig.port, { clientId })));
+  for (const [i, client] of clients.entries()) await client.subscribe(names[i]!, 1);
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'p' });
+  let packetId = 0;
+  const flood = async (topic: string, count: number) => {
+    for (let i = 0; i < count; i++)
+      publisher.send(publish(topic, 'x'.repeat(10_000), { qos: 1, packetId: ++packetId }));
+    await publisher.settle();
+  };
+  await flood('small', 11);
+  await flood('middle', 31);
+  await flood('large', 52);
+  const connected = () => [...rig.gateway.clients.list()].map(({ clientId }) => clientId).sort();
+  assert.deepEqual(connected(), [...names, 'p'].sort());
+  await flood('small', 10);
+  await until(() => connected().length === 4);
+  assert.deepEqual(connected(), ['middle', 'p', 'quick', 'small']);
+  const [small, , large, quick] = clients;
+  assert.equal((await large!.next())?.type, 'publish');
+  const end = await large!.next();
+  assert.ok(end?.type === 'disconnect' && end.reasonCode === mqtt.Reason.quotaExceeded);
+  assert.equal(metric(rig, 'millrace_mqtt_crowded_out_total'), 1);
+  publisher.send(publish('quick', 'q', { qos: 1, packetId: ++packetId }));
+  assert.equal((await quick!.next())?.type, 'publish');
+  for (let i = 0; i < 21; i++) {
+    const packet = await small!.next();
+    assert.ok(packet?.type === 'publish', `message ${i} is there`);
+    small!.send({ type: 'puback', packetId: packet.packetId, reasonCode: 0, properties: mqtt.NO_PROPERTIES });
+  }
+  for (const client of clients) client.socket.destroy();
+});
+
+test('one message that waits for many clients is counted once: they are not too many for it', async () => {
+  await using rig = await openRig({ limits: { inFlightOutMax: 1, waitingBytesMax: 300_000 } });
+  const clients = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => RawClient.connected(rig.port, { clientId: `c${i}` })),
+  );
+  for (const client of clients) await client.subscribe('all', 1);
+  await using publisher = await RawClient.connected(rig.port, { clientId: 'p' });
+  for (let i = 1; i <= 11; i++) publisher.send(publish('all', 'x'.repeat(10_000), { qos: 1, packetId: i }));
+  await publisher.settle();
+  await publisher.settle();
+  assert.equal(rig.gateway.clients.size, 21);
+  for (const client of clients) client.socket.destroy();
+});
+
 test('a client that never reads its acknowledgements is not read any more', async () => {
   await using rig = await openRig({ limits: { outboundBytesMax: 2_000, closeTimeoutMs: 50 } });
   await using client = await RawClient.connected(rig.port, { clientId: 'deaf', version: 4 });

@@ -33,7 +33,7 @@ export function aliasedFrame({ bytes, packetIdAt }: PublishFrame, alias: number,
   at = aliased.writeUInt16BE(alias, at);
   at += bytes.copy(aliased, at, rest);
   assert(at === aliased.length, 'an aliased PUBLISH has the length that it says');
-  return { bytes: aliased, packetIdAt: packetIdAt > 0 ? idAt : 0 };
+  return { bytes: aliased, packetIdAt: packetIdAt > 0 ? idAt : 0, queues: 0 };
 }
 
 /** The topic of an encoded PUBLISH, as bytes read one to one: a key, not text to show. */

@@ -38,6 +38,8 @@ export interface PublishFrame {
   readonly bytes: Buffer;
   /** Where the two bytes of the packet identifier stand; 0 at QoS 0, which has none. */
   readonly packetIdAt: number;
+  /** Queues that it stands in: whoever counts what they hold counts its bytes once. */
+  queues: number;
 }
 
 /** Encodes a PUBLISH for fan-out; at QoS 1 and 2 the packet identifier in it is the packet's own until it is patched. */
@@ -58,10 +60,10 @@ export function relayedPublishFrame(source: PacketSource, retain: boolean): Publ
 }
 
 function frameOf(bytes: Buffer): PublishFrame {
-  if ((bytes[0]! & 6) === 0) return { bytes, packetIdAt: 0 };
+  if ((bytes[0]! & 6) === 0) return { bytes, packetIdAt: 0, queues: 0 };
   let at = 1;
   while (bytes[at]! >= 0x80) at++;
-  return { bytes, packetIdAt: at + 3 + ((bytes[at + 1]! << 8) | bytes[at + 2]!) };
+  return { bytes, packetIdAt: at + 3 + ((bytes[at + 1]! << 8) | bytes[at + 2]!), queues: 0 };
 }
 
 /** Writes the body and returns the flags of the fixed header. */

@@ -136,7 +136,7 @@ export class Connection
     this.host = host;
     this.#socket = socket;
     this.arrival = arrival;
-    this.output = new Output(socket, host.gauges.bytesOut, this);
+    this.output = new Output(socket, host.gauges.bytesOut, this, host.outputRoom);
     this.pauses = new Pauses(socket);
     const { messagesPerSecondPerClient, bytesPerSecondPerClient } = host.limits;
     this.#throttle = Throttle.of(host.clock, messagesPerSecondPerClient, bytesPerSecondPerClient);
@@ -235,6 +235,14 @@ export class Connection
     this.end({ reasonCode: Reason.quotaExceeded, reason: 'THROTTLED', will: 'publish' });
   }
 
+  /** Bytes that wait for the client to read or acknowledge. */
+  get waitingBytes(): number {
+    const { queuedBytes } = this.output;
+    if (this.#state.kind !== 'connected') return 0;
+    const { session } = this.#state;
+    return session instanceof Session ? queuedBytes + session.keptBytes : queuedBytes;
+  }
+
   groupSettled(): void {
     this.schedule();
   }
@@ -255,7 +263,7 @@ export class Connection
     if (inbound && !inbound.acknowledge()) return this.#commitFailed(inbound.failure);
     this.output.flush();
     if (inbound && this.pauses.has('commits')) this.#resumeIfCommitted(inbound);
-    if (this.output.queuedBytes > this.host.limits.outboundBytesMax) this.pauses.pause('reader');
+    if (this.output.isBlocked && !this.output.hasRoom) this.pauses.pause('reader');
     if (state.kind === 'connected' && !this.output.isBlocked) state.session.resume();
   }
 
@@ -402,10 +410,11 @@ export class Connection
 
   /** The client is let in: its session is sent what waits for it, behind CONNACK. */
   enter({ client, permissions, opening, will, properties, handshake }: Entered): void {
-    const { limits, gauges, clock } = this.host;
+    const { limits, waiting, gauges, clock } = this.host;
     const { receiveMaximum, packetBytesMax } = this.#peer;
     const { clientId } = client;
-    const carrying = { clientId, carrier: this, permissions, limits, gauges, clock, receiveMaximum, packetBytesMax };
+    const base = { clientId, carrier: this, permissions, limits, waiting, gauges, clock };
+    const carrying = { ...base, receiveMaximum, packetBytesMax };
     const carried =
       opening.kind === 'durable' ? { session: opening.session, link: new ConnectionLink(carrying) } : undefined;
     if (!carried) this.#will = will && ownWill(will);
@@ -573,6 +582,7 @@ export class Connection
     this.#timer?.cancel();
     this.#slow?.cancel();
     this.#keepAlive?.stop();
+    this.output.forget();
     if (this.#address) this.host.addresses.leave(this.#address);
     this.#address = undefined;
     const before = this.#state;

@@ -15,6 +15,8 @@ export interface MqttGauges {
   readonly droppedSlow: Counter;
   /** Messages larger than the client takes. */
   readonly droppedTooLarge: Counter;
+  /** Clients disconnected since too much waits for all together. */
+  readonly crowdedOut: Counter;
   /** Connections closed because of what the client has done. */
   readonly protocolErrors: Counter;
 }
@@ -33,6 +35,10 @@ export function mqttGauges(metrics: Metrics): MqttGauges {
     throttled: metrics.counter('millrace_mqtt_throttled_total', 'Pauses of clients that have sent more than they may'),
     droppedSlow: dropped('slow-client'),
     droppedTooLarge: dropped('too-large'),
+    crowdedOut: metrics.counter(
+      'millrace_mqtt_crowded_out_total',
+      'Clients disconnected since too much waits for all together',
+    ),
     protocolErrors: metrics.counter('millrace_mqtt_protocol_errors_total', 'Connections closed for a protocol error'),
   };
 }

@@ -3,11 +3,12 @@ import type * as mqtt from '../../codec/mqtt/index.ts';
 import type { Broker, ClientWatcher, DeviceAccess, DisconnectReason, Leaving } from '../../services/iot/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import type { Addresses } from './addresses.ts';
-import type { CommitBudget } from './budget.ts';
+import type { CommitBudget, WaitingBudget } from './budget.ts';
 import type { Connection } from './connection.ts';
 import type { MqttGauges } from './gauges.ts';
 import type { KeepAlives } from './keep-alive.ts';
 import type { MqttLimits } from './limits.ts';
+import type { OutputRoom } from './output.ts';
 import type { Turn } from './turn.ts';
 
 /** What all connections of a gateway share. */
@@ -22,6 +23,8 @@ export interface ConnectionHost {
   readonly turn: Turn;
   readonly keepAlives: KeepAlives;
   readonly budget: CommitBudget;
+  readonly waiting: WaitingBudget;
+  readonly outputRoom: OutputRoom;
   readonly topics: mqtt.TopicCache;
   /** A client id that no client has. */
   newClientId(): string;

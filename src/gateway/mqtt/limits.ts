@@ -46,6 +46,11 @@ export const MQTT_LIMITS = {
   queuedMessagesMax: 1_000,
   /** Bytes of them. */
   queuedBytesMax: 4 * 1024 * 1024,
+  /**
+   * Bytes of all clients together that wait to be read, or behind what is to be acknowledged: beyond it those for whom most waits are
+   * disconnected, until an eighth is free. One that does not read has as much as is free at most.
+   */
+  waitingBytesMax: 512 * 1024 * 1024,
   /** Topic aliases a client may use towards us. */
   topicAliasMaximum: 32,
   /** Topic aliases we use towards a client that allows them; each costs a reference to its topic. */

@@ -10,7 +10,6 @@ export class ConnectionLink implements SessionLink {
   readonly packetBytesMax: number;
   readonly #carrier: Carrier;
   readonly #permissions: ClientPermissions;
-  readonly #limits: MqttLimits;
   readonly #gauges: MqttGauges;
 
   constructor(options: {
@@ -23,7 +22,6 @@ export class ConnectionLink implements SessionLink {
   }) {
     this.#carrier = options.carrier;
     this.#permissions = options.permissions;
-    this.#limits = options.limits;
     this.#gauges = options.gauges;
     this.receiveMaximum = Math.min(options.limits.inFlightOutMax, options.receiveMaximum);
     this.packetBytesMax = options.packetBytesMax;
@@ -34,7 +32,7 @@ export class ConnectionLink implements SessionLink {
   }
 
   get hasRoom(): boolean {
-    return this.#carrier.output.queuedBytes < this.#limits.outboundBytesMax;
+    return this.#carrier.output.hasRoom;
   }
 
   get receivesAll(): boolean {

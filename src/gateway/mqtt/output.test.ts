@@ -5,7 +5,9 @@ import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import * as mqtt from '../../codec/mqtt/index.ts';
 import { AckQueue } from './ack-queue.ts';
+import { WaitingBudget } from './budget.ts';
 import { AS_PUBREC, Output } from './output.ts';
+import { Turn } from './turn.ts';
 
 type CommitGroup = NonNullable<Parameters<AckQueue['push']>[1]>;
 
@@ -30,6 +32,7 @@ class HeldSocket extends Duplex {
 }
 
 const counter = { add: () => {} };
+const room = (all = 10_000_000) => ({ bytesMax: 1_000_000, budget: new WaitingBudget(all, new Turn(), () => {}) });
 const packet = (payload: string, qos: mqtt.Qos): mqtt.PublishPacket => ({
   type: 'publish',
   topic: 't',
@@ -54,7 +57,7 @@ function* iterate(decoder: mqtt.PacketDecoder): Generator<mqtt.Packet> {
 
 test('all of a turn leaves in one write, acknowledgements first, each frame with its own identifier', () => {
   const socket = new HeldSocket();
-  const output = new Output(socket, counter, { drained: () => {} });
+  const output = new Output(socket, counter, { drained: () => {} }, room());
   const frame = mqtt.encodePublishFrame(packet('x', 1), 5);
   output.frame(frame, 300);
   output.acknowledge(7);
@@ -82,7 +85,7 @@ test('all of a turn leaves in one write, acknowledgements first, each frame with
 test('while the peer does not read nothing is written; when it does, its owner is told', async () => {
   const socket = new HeldSocket();
   let drained = 0;
-  const output = new Output(socket, counter, { drained: () => drained++ });
+  const output = new Output(socket, counter, { drained: () => drained++ }, room());
   const frame = mqtt.encodePublishFrame(packet('x'.repeat(100_000), 0), 5);
   socket.isHeld = true;
   output.frame(frame, 0);
@@ -106,7 +109,7 @@ test('a buffer that the socket still has is not written over', async () => {
   const chunks: Buffer[] = [];
   // Keeps the very bytes that were given, not a copy of them.
   slow._write = (chunk: Buffer) => void chunks.push(chunk);
-  const [first, second] = [slow, quick].map((socket) => new Output(socket, counter, { drained: () => {} }));
+  const [first, second] = [slow, quick].map((socket) => new Output(socket, counter, { drained: () => {} }, room()));
   first!.packet(Buffer.from('c000', 'hex'));
   first!.flush();
   second!.packet(Buffer.from('d000', 'hex'));
@@ -117,7 +120,7 @@ test('a buffer that the socket still has is not written over', async () => {
 test('acknowledgements keep their order, whichever commit is done first; a failed one stops them', () => {
   const queue = new AckQueue();
   const socket = new HeldSocket();
-  const output = new Output(socket, counter, { drained: () => {} });
+  const output = new Output(socket, counter, { drained: () => {} }, room());
   const groups = Array.from({ length: 3 }, () => ({ state: 'pending' }) as CommitGroup);
   const [one, two, three] = groups as [CommitGroup, CommitGroup, CommitGroup];
   queue.push(1, one, 10);
@@ -145,7 +148,7 @@ test('acknowledgements keep their order, whichever commit is done first; a faile
 
 test('the same frames written to one socket after the other are whole on each, whatever was written between', () => {
   const sockets = Array.from({ length: 6 }, () => new HeldSocket());
-  const outputs = sockets.map((socket) => new Output(socket, counter, { drained: () => {} }));
+  const outputs = sockets.map((socket) => new Output(socket, counter, { drained: () => {} }, room()));
   const [a, b, c] = ['a', 'b', 'c'].map((payload) => mqtt.encodePublishFrame(packet(payload, 0), 5));
   const numbered = mqtt.encodePublishFrame(packet('n', 1), 5);
   const send = (index: number, ...frames: readonly (readonly [mqtt.PublishFrame, number])[]) => {
@@ -186,7 +189,7 @@ test('a socket of the system that does not take all is written no further, tells
     unknown,
   ];
   const drained = Promise.withResolvers<void>();
-  const output = new Output(accepted, counter, { drained: drained.resolve });
+  const output = new Output(accepted, counter, { drained: drained.resolve }, room());
   const large = mqtt.encodePublishFrame(packet('x'.repeat(60_000), 0), 5);
   let sent = 0;
   while (!output.isBlocked) {
@@ -213,4 +216,38 @@ test('a socket of the system that does not take all is written no further, tells
   client.destroy();
   accepted.destroy();
   server.close();
+});
+
+test('peers that do not read leave room to each other, and what they have is given back when they read or go', async () => {
+  const mine = room(10_000);
+  const sockets = Array.from({ length: 4 }, () => new HeldSocket());
+  const outputs = sockets.map((socket) => new Output(socket, counter, { drained: () => {} }, mine));
+  const frame = mqtt.encodePublishFrame(packet('x'.repeat(93), 0), 5);
+  const kept: number[] = [];
+  for (const [i, output] of outputs.entries()) {
+    sockets[i]!.isHeld = true;
+    let sent = 0;
+    for (; output.hasRoom; sent++) {
+      output.frame(frame, 0);
+      output.flush();
+      assert.equal(output.isBlocked, true);
+    }
+    kept.push(sent * frame.bytes.length);
+  }
+  // Half, then half of what is left.
+  for (const [i, bytes] of kept.entries()) {
+    assert.ok(Math.abs(bytes - 10_000 / 2 ** (i + 1)) <= 2 * frame.bytes.length, `${kept}`);
+  }
+  assert.equal(
+    mine.budget.bytes,
+    kept.reduce((sum, bytes) => sum + bytes, 0),
+  );
+  outputs[0]!.end();
+  outputs[1]!.forget();
+  outputs[1]!.flush();
+  for (const socket of sockets.slice(2)) socket.accept();
+  await new Promise((resolve) => setImmediate(resolve));
+  for (const output of outputs.slice(2)) output.flush();
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(mine.budget.bytes, 0);
 });

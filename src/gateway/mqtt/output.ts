@@ -1,6 +1,7 @@
 import { DirectWriter } from '../../base/index.ts';
 import type * as mqtt from '../../codec/mqtt/index.ts';
 import type { Counter } from '../../telemetry/index.ts';
+import type { WaitingBudget } from './budget.ts';
 import { ackTail } from './reason-texts.ts';
 import type { OutboundAliases } from './topic-aliases.ts';
 import type { Transport } from './transport.ts';
@@ -17,7 +18,7 @@ export const AS_PUBREC = 1 << 24;
 /** An acknowledgement says success in four bytes; a reason comes behind them. */
 const ACK_BYTES = 4;
 
-const NO_FRAME: mqtt.PublishFrame = { bytes: Buffer.alloc(0), packetIdAt: 0 };
+const NO_FRAME: mqtt.PublishFrame = { bytes: Buffer.alloc(0), packetIdAt: 0, queues: 0 };
 
 /**
  * What has gathered for one socket. Used again and again: the arrays keep their length, since V8 throws away the memory of one that is cut
@@ -68,6 +69,14 @@ export interface OutputOwner {
   drained(): void;
 }
 
+/** How much may wait for a peer. */
+export interface OutputRoom {
+  /** In one output, whatever else there is. */
+  readonly bytesMax: number;
+  /** What all have together. */
+  readonly budget: WaitingBudget;
+}
+
 /**
  * What is to be written to one socket in this turn of the event loop, and written at once at its end.
  * While the peer does not read, what comes is kept here: frames of a fan-out are shared, so that a stalled client holds
@@ -88,13 +97,18 @@ export class Output {
   #isSlow = false;
   readonly #direct: DirectWriter;
   readonly #owner: OutputOwner;
+  readonly #room: OutputRoom;
+  /** Bytes of it that the budget knows of: those of a peer that does not read. */
+  #counted = 0;
+  #hasEnded = false;
   #written: (() => void) | undefined;
 
-  constructor(socket: Transport, sent: Counter, owner: OutputOwner) {
+  constructor(socket: Transport, sent: Counter, owner: OutputOwner, room: OutputRoom) {
     this.#socket = socket;
     this.#sent = sent;
     this.#direct = new DirectWriter(socket);
     this.#owner = owner;
+    this.#room = room;
   }
 
   /** The peer does not read: nothing is written until it does. */
@@ -106,6 +120,13 @@ export class Output {
   get queuedBytes(): number {
     // A socket that has taken all it was given holds none.
     return this.#isBlocked ? this.#bytes + this.#socket.writableLength : this.#bytes;
+  }
+
+  /** More may be written: for a peer that does not read as much as is free of what all have, so that many leave room to each other. */
+  get hasRoom(): boolean {
+    const { bytesMax, budget } = this.#room;
+    if (!this.#isBlocked) return this.#bytes < bytesMax;
+    return this.queuedBytes < Math.min(bytesMax, budget.free);
   }
 
   /**
@@ -121,7 +142,7 @@ export class Output {
   }
 
   packet(bytes: Buffer): void {
-    this.frame({ bytes, packetIdAt: 0 }, 0);
+    this.frame({ bytes, packetIdAt: 0, queues: 0 }, 0);
   }
 
   /** A PUBLISH; `packetId` is filled in where it has one. */
@@ -139,12 +160,26 @@ export class Output {
   /** Writes what has gathered, in one write; nothing while the socket still has something to send. */
   flush(): void {
     if (!this.#isBlocked) this.#write();
+    if (this.#isBlocked) this.#count(this.queuedBytes);
   }
 
   /** Writes what has gathered, whatever the socket still has, and ends it. */
   end(): void {
     this.#write();
     this.#socket.end();
+    this.forget();
+  }
+
+  /** It is over, or soon will be: what waits is nobody's any more. */
+  forget(): void {
+    this.#count(0);
+    this.#hasEnded = true;
+  }
+
+  #count(bytes: number): void {
+    if (bytes === this.#counted || this.#hasEnded) return;
+    this.#room.budget.change(bytes - this.#counted);
+    this.#counted = bytes;
   }
 
   #gather(): Batch {
@@ -190,6 +225,7 @@ export class Output {
   #taken(): void {
     if (!this.#isBlocked || this.#socket.writableLength > 0) return;
     this.#isBlocked = false;
+    this.#count(0);
     this.#owner.drained();
   }
 

@@ -16,7 +16,7 @@ import {
 import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { WireServer } from '../../wire/index.ts';
 import { Addresses } from './addresses.ts';
-import { CommitBudget } from './budget.ts';
+import { CommitBudget, WaitingBudget } from './budget.ts';
 import { Connection } from './connection.ts';
 import { type MqttGauges, mqttGauges } from './gauges.ts';
 import type { ConnectionHost } from './host.ts';
@@ -28,6 +28,7 @@ import { type Entrance, Listener, type ListenerAddress, type ListenerOptions } f
 import { Networks } from './listeners/networks.ts';
 import type { SignatureCheck } from './listeners/signatures.ts';
 import { Upgrades } from './listeners/upgrades.ts';
+import type { OutputRoom } from './output.ts';
 import { TokenBucket } from './rates.ts';
 import { systemValues } from './system-values.ts';
 import type { Transport } from './transport.ts';
@@ -109,6 +110,8 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
   readonly turn = new Turn();
   readonly keepAlives: KeepAlives;
   readonly budget: CommitBudget;
+  readonly waiting: WaitingBudget;
+  readonly outputRoom: OutputRoom;
   readonly topics = new mqtt.TopicCache();
   readonly addresses: Addresses;
   successor: string | undefined;
@@ -143,6 +146,8 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     this.#successorAtEnd = options.successor;
     this.keepAlives = new KeepAlives(options.clock);
     this.budget = new CommitBudget(this.limits.commitBytesMax);
+    this.waiting = new WaitingBudget(this.limits.waitingBytesMax, this.turn, () => this.#makeRoom());
+    this.outputRoom = { bytesMax: this.limits.outboundBytesMax, budget: this.waiting };
     this.addresses = new Addresses(this.clock, this.limits);
     this.gauges = mqttGauges(options.metrics);
     this.#random = options.random;
@@ -199,6 +204,20 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     if (this.#byClientId.get(connection.clientId) !== connection) return;
     this.#byClientId.delete(connection.clientId);
     this.gauges.connections.set(this.#byClientId.size);
+  }
+
+  /** Too much waits: those for whom most does go, the others keep what they have. */
+  #makeRoom(): void {
+    const waiting = Array.from(this.#open, (connection) => ({ connection, bytes: connection.waitingBytes }));
+    const behind = waiting.filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes);
+    let clients = 0;
+    for (const { connection } of behind) {
+      if (this.waiting.isRelieved) break;
+      connection.overrun();
+      clients++;
+    }
+    this.gauges.crowdedOut.add(clients);
+    this.logger.warn('mqtt clients disconnected: too much waits for all together', { clients });
   }
 
   async redirect(serverReference: string): Promise<void> {

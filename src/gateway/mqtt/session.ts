@@ -15,6 +15,7 @@ import {
   storedFrame,
   topicOf,
 } from '../../services/iot/index.ts';
+import type { WaitingBudget } from './budget.ts';
 import type { MqttGauges } from './gauges.ts';
 import type { MqttLimits } from './limits.ts';
 import type { Output } from './output.ts';
@@ -60,6 +61,7 @@ export class Session implements ClientSession {
     readonly permissions: ClientPermissions;
     readonly carrier: Carrier;
     readonly limits: MqttLimits;
+    readonly waiting: WaitingBudget;
     readonly gauges: MqttGauges;
     readonly clock: Clock;
     readonly receiveMaximum: number;
@@ -71,7 +73,7 @@ export class Session implements ClientSession {
     this.#limits = options.limits;
     this.#gauges = options.gauges;
     this.#clock = options.clock;
-    this.#window = new OutboundWindow(options.limits, options.receiveMaximum);
+    this.#window = new OutboundWindow(options.limits, options.waiting, options.receiveMaximum);
     this.#packetBytesMax = options.packetBytesMax;
   }
 
@@ -80,7 +82,12 @@ export class Session implements ClientSession {
   }
 
   get isCongested(): boolean {
-    return !this.#hasRoom() || this.#window.isFull;
+    return !this.#carrier.output.hasRoom || this.#window.isFull;
+  }
+
+  /** Bytes of messages that are kept until the client has acknowledged. */
+  get keptBytes(): number {
+    return this.#window.keptBytes;
   }
 
   /** Half of the queue is left for what is for this client alone: beyond it the client would have to go. */
@@ -132,7 +139,7 @@ export class Session implements ClientSession {
 
   /** The session has ended: what it leaves undone of shared subscriptions goes to other members. */
   handOver(): void {
-    for (const { redeliver } of this.#window.unfinished()) if (!redeliver!()) this.#gauges.droppedSlow.add();
+    for (const { redeliver } of this.#window.end()) if (!redeliver!()) this.#gauges.droppedSlow.add();
   }
 
   get unreleased(): number {
@@ -158,7 +165,7 @@ export class Session implements ClientSession {
 
   resume(): void {
     if (this.#window.queued === 0 && this.#backlog === undefined) return;
-    while (this.#hasRoom()) {
+    while (this.#carrier.output.hasRoom) {
       const next = this.#window.next();
       if (!next) break;
       const frame = this.#afterWait(next.frame);
@@ -175,7 +182,7 @@ export class Session implements ClientSession {
 
   get #maySendRetained(): boolean {
     const { queued, inFlight } = this.#window;
-    return queued === 0 && inFlight < this.#limits.inFlightOutMax && this.#hasRoom();
+    return queued === 0 && inFlight < this.#limits.inFlightOutMax && this.#carrier.output.hasRoom;
   }
 
   /** A message that waited is not sent: of a shared subscription, another may have it. */
@@ -192,10 +199,6 @@ export class Session implements ClientSession {
     if (left <= 0) return undefined;
     const isOld = this.#carrier.version === 4;
     return isOld || left === seconds ? frame : storedFrame(frame, 5, left);
-  }
-
-  #hasRoom(): boolean {
-    return this.#carrier.output.queuedBytes < this.#limits.outboundBytesMax;
   }
 
   /** False when it was looked for one long enough. */
@@ -217,7 +220,7 @@ export class Session implements ClientSession {
 
   #send(frame: OutgoingFrame, expirySeconds: number | undefined): void {
     if (frame.bytes.length > this.#packetBytesMax) return this.#gauges.droppedTooLarge.add(); // [MQTT-3.1.2-25]
-    const hasRoom = this.#hasRoom();
+    const { hasRoom } = this.#carrier.output;
     if (frame.packetIdAt === 0) {
       if (hasRoom) this.#write(frame, 0);
       else this.#gauges.droppedSlow.add();
@@ -229,7 +232,8 @@ export class Session implements ClientSession {
   }
 
   #expiring(frame: OutgoingFrame, seconds: number | undefined): OutgoingFrame {
-    return seconds === undefined ? frame : { ...frame, expiry: { seconds, queuedAt: this.#clock.monotonic() } };
+    if (seconds === undefined) return frame;
+    return { ...frame, of: frame.of ?? frame, expiry: { seconds, queuedAt: this.#clock.monotonic() } };
   }
 
   #write(frame: mqtt.PublishFrame, packetId: number): void {
@@ -242,5 +246,5 @@ export class Session implements ClientSession {
 /** A frame of its own for this delivery, with the way back to the group. */
 function sharedFrame(frame: mqtt.PublishFrame, message: RoutedMessage, group: SharedGroup): OutgoingFrame {
   message.own();
-  return { ...frame, redeliver: () => group.redeliver(message) };
+  return { ...frame, of: frame, redeliver: () => group.redeliver(message) };
 }

@@ -1,4 +1,5 @@
 import type * as mqtt from '../../codec/mqtt/index.ts';
+import type { WaitingBudget } from './budget.ts';
 import type { MqttLimits } from './limits.ts';
 
 /** What a message that was sent waits for: QoS 2 first for PUBREC, then for PUBCOMP. */
@@ -11,6 +12,8 @@ const NONE: never[] = [];
 export interface OutgoingFrame extends mqtt.PublishFrame {
   /** Gives a message of a shared subscription to another member; false when nobody can take it now. */
   readonly redeliver?: () => boolean;
+  /** Whose bytes it has, where it is a copy for one client. */
+  readonly of?: mqtt.PublishFrame;
   /** Of one that expires, once it waits. */
   readonly expiry?: { readonly seconds: number; readonly queuedAt: number };
 }
@@ -28,6 +31,7 @@ export interface Sendable {
  */
 export class OutboundWindow {
   readonly #limits: MqttLimits;
+  readonly #budget: WaitingBudget;
   readonly #inFlightMax: number;
   /** By packet identifier, of which 0 is none. Made when the first message is sent. */
   #awaited: (Awaited | undefined)[] = NONE;
@@ -38,10 +42,12 @@ export class OutboundWindow {
   #queue: OutgoingFrame[] = NONE;
   #head = 0;
   #queuedBytes = 0;
+  #isOver = false;
 
-  /** @param receiveMaximum  what the client allows */
-  constructor(limits: MqttLimits, receiveMaximum: number) {
+  /** @param budget  what all clients have together; @param receiveMaximum  what the client allows */
+  constructor(limits: MqttLimits, budget: WaitingBudget, receiveMaximum: number) {
     this.#limits = limits;
+    this.#budget = budget;
     this.#inFlightMax = Math.min(limits.inFlightOutMax, receiveMaximum);
   }
 
@@ -51,6 +57,13 @@ export class OutboundWindow {
 
   get queued(): number {
     return this.#queue.length - this.#head;
+  }
+
+  /** Bytes of messages that are kept for this client: queued ones, and those that another member of a group may get. */
+  get keptBytes(): number {
+    let bytes = this.#queuedBytes;
+    for (const frame of this.#shared?.values() ?? []) bytes += frame.bytes.length;
+    return bytes;
   }
 
   /** Half of what may wait is waiting. */
@@ -71,11 +84,13 @@ export class OutboundWindow {
 
   /** Puts a message behind the others; false when the queue is full and the client must go. */
   enqueue(frame: OutgoingFrame): boolean {
+    if (this.#isOver) return true;
     const bytes = this.#queuedBytes + frame.bytes.length;
     if (this.queued >= this.#limits.queuedMessagesMax || bytes > this.#limits.queuedBytesMax) return false;
     if (this.#queue === NONE) this.#queue = [];
     this.#queue.push(frame);
     this.#queuedBytes = bytes;
+    this.#budget.hold(frame.of ?? frame);
     return true;
   }
 
@@ -90,7 +105,14 @@ export class OutboundWindow {
   withdraw(packetId: number): void {
     this.#awaited[packetId] = undefined;
     this.#free.push(packetId);
-    this.#shared?.delete(packetId);
+    if (this.#shared !== undefined) this.#forgetShared(this.#shared, packetId);
+  }
+
+  #forgetShared(shared: Map<number, OutgoingFrame>, packetId: number): void {
+    const frame = shared.get(packetId);
+    if (frame === undefined) return;
+    shared.delete(packetId);
+    this.#budget.letGo(frame.of ?? frame);
   }
 
   /** PUBREC has come: PUBREL is due, or, when the client refuses the message, nothing more. False for an unknown message. */
@@ -102,10 +124,21 @@ export class OutboundWindow {
     return true;
   }
 
-  /** What another member of its group may get: sent at QoS 1 and not acknowledged, or not sent at all [MQTT-4.8.2-5]. */
-  unfinished(): OutgoingFrame[] {
-    const queued = this.#queue.slice(this.#head).filter(({ redeliver }) => redeliver !== undefined);
-    return [...(this.#shared?.values() ?? []), ...queued];
+  /**
+   * Ends it: nothing waits for this client any more.
+   * @returns what another member of its group may get: sent at QoS 1 and not acknowledged, or not sent at all [MQTT-4.8.2-5]
+   */
+  end(): OutgoingFrame[] {
+    const shared = [...(this.#shared?.values() ?? [])];
+    const queued = this.#queue.slice(this.#head);
+    for (const frame of shared) this.#budget.letGo(frame.of ?? frame);
+    for (const frame of queued) this.#budget.letGo(frame.of ?? frame);
+    this.#isOver = true;
+    this.#shared = undefined;
+    this.#queue = NONE;
+    this.#head = 0;
+    this.#queuedBytes = 0;
+    return [...shared, ...queued.filter(({ redeliver }) => redeliver !== undefined)];
   }
 
   /** Takes the next queued message if it may be sent. */
@@ -116,6 +149,7 @@ export class OutboundWindow {
     if (packetId === 0) return undefined;
     this.#head++;
     this.#queuedBytes -= frame.bytes.length;
+    this.#budget.letGo(frame.of ?? frame);
     if (this.#head > 256 || this.#head === this.#queue.length) {
       this.#queue = this.#head === this.#queue.length ? NONE : this.#queue.slice(this.#head);
       this.#head = 0;
@@ -133,8 +167,9 @@ export class OutboundWindow {
     // The QoS stands in the first byte of the packet (3.3.1.2).
     const isQos1 = (frame.bytes[0]! & 6) === 2;
     this.#awaited[packetId] = isQos1 ? 'puback' : 'pubrec';
-    if (isQos1 && frame.redeliver !== undefined) {
+    if (isQos1 && frame.redeliver !== undefined && !this.#isOver) {
       this.#shared ??= new Map();
+      this.#budget.hold(frame.of ?? frame);
       this.#shared.set(packetId, frame);
     }
     return packetId;

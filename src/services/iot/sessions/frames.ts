@@ -67,5 +67,5 @@ export function storedFrame(
 export function duplicate({ bytes, packetIdAt }: mqtt.PublishFrame): mqtt.PublishFrame {
   const copy = Buffer.from(bytes);
   copy[0]! |= 8;
-  return { bytes: copy, packetIdAt };
+  return { bytes: copy, packetIdAt, queues: 0 };
 }

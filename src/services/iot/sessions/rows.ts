@@ -89,7 +89,7 @@ export interface MessageRow {
   readonly frame: mqtt.PublishFrame;
 }
 
-const NO_FRAME: mqtt.PublishFrame = { bytes: Buffer.alloc(0), packetIdAt: 0 };
+const NO_FRAME: mqtt.PublishFrame = { bytes: Buffer.alloc(0), packetIdAt: 0, queues: 0 };
 
 /** Bytes that a message takes in its queue. */
 export const messageBytes = (frame: mqtt.PublishFrame, sharedFilter?: string) =>
@@ -149,7 +149,7 @@ function readMessage({ key, value }: RecordEntry): MessageRow {
     totalBytes: bytes.readDoubleBE(10),
     expirySeconds: expirySeconds === NO_EXPIRY ? undefined : expirySeconds,
     sharedFilter: isShared ? bytes.toString('utf8', HEADER_BYTES + 2, frameAt) : undefined,
-    frame: isReleased ? NO_FRAME : { bytes: bytes.subarray(frameAt), packetIdAt: bytes.readUInt16BE(22) },
+    frame: isReleased ? NO_FRAME : { bytes: bytes.subarray(frameAt), packetIdAt: bytes.readUInt16BE(22), queues: 0 },
   };
 }
 
