@@ -23,6 +23,7 @@ import type { ConnectionHost } from './host.ts';
 import { KeepAlives } from './keep-alive.ts';
 import { limitsWith, type MqttLimits } from './limits.ts';
 import { callerOf } from './listeners/device-door.ts';
+import { FileTable } from './listeners/file-table.ts';
 import type { IdentitySource } from './listeners/identity.ts';
 import { type Entrance, Listener, type ListenerAddress, type ListenerOptions } from './listeners/listener.ts';
 import { Networks } from './listeners/networks.ts';
@@ -122,6 +123,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
   readonly #upgrades: Upgrades;
   readonly #random: Random;
   readonly #listeners: Listener[] = [];
+  readonly #files = new FileTable();
   /** Sockets of all listeners, whatever they speak. */
   #sockets = 0;
   /** One listener for all of them. */
@@ -243,6 +245,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
   counts(socket: Socket): boolean {
     if (this.#sockets >= this.limits.connectionsMax || this.#closing !== undefined) return false;
     this.#sockets++;
+    void this.#files.accepted(socket);
     socket.on('close', this.#uncount);
     return true;
   }
