@@ -8,6 +8,8 @@ export interface Figure {
   readonly value: number;
   /** `records/s`, `ms`, `µs`, `MB` ... */
   readonly unit: string;
+  /** Lowest and highest of the rounds of which the value is the median. */
+  readonly spread?: readonly [number, number];
   /** The same work without us, in the same run and unit. */
   readonly floor?: { readonly name: string; readonly value: number };
   /** Value to floor: above 1 is faster than the floor for rates. */
@@ -29,9 +31,10 @@ export function median(values: readonly number[]): number {
 }
 
 /** One line for people: name, value, floor, ratio, target. */
-export function formatFigure({ name, value, unit, floor, ratio, target, skipped: why }: Figure): string {
+export function formatFigure({ name, value, unit, spread, floor, ratio, target, skipped: why }: Figure): string {
   if (why !== undefined) return `${name}: skipped, ${why}`;
-  const parts = [`${name}: ${compact(value)} ${unit}`];
+  const range = spread ? ` (${compact(spread[0])} to ${compact(spread[1])})` : '';
+  const parts = [`${name}: ${compact(value)} ${unit}${range}`];
   if (floor) parts.push(`${floor.name} ${compact(floor.value)} ${unit}`);
   if (ratio !== undefined) parts.push(`ratio ${ratio.toFixed(2)}`);
   if (target) {
