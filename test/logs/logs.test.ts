@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { SimulatedClock, seededRandom } from '../../src/base/index.ts';
-import { type Logs, openLogs } from '../../src/services/logs/index.ts';
+import { LOGS_LIMITS, type Logs, openLogs } from '../../src/services/logs/index.ts';
 import { EmbeddedLog, openEmbeddedRecords } from '../../src/store/index.ts';
 import { createMetrics, newTrace, silentLogger } from '../../src/telemetry/index.ts';
 import { context } from '../lambda/support.ts';
@@ -169,6 +169,38 @@ test('too many lines at once are dropped, and a line says how many', async () =>
   assert.equal(logStreams.length, 1);
   const answer = await call('GetLogEvents', { logGroupName: 'g', logStreamName: 's', limit: 1 });
   assert.match(answer.events[0].message, /^\[millrace\] \d+ log lines were dropped here/);
+});
+
+test('functions that log too much at once take nothing from others, and have as much again once it is written', async () => {
+  const line = 'x'.repeat(100_000);
+  const write = (group: string, count: number) => {
+    for (let i = 0; i < count; i++) house.logs.sink.write(group, 's', clock.now(), line);
+  };
+  const written = async (group: string) => {
+    const messages = messagesOf(await call('FilterLogEvents', { logGroupName: group, filterPattern: 'dropped' }));
+    return messages.map((message: string) => Number(/^\[millrace\] (\d+) log lines were dropped/.exec(message)![1]));
+  };
+  write('loud', 500);
+  write('louder', 1000);
+  write('quiet', 20);
+  const flushed = house.logs.sink.flush();
+  await Promise.resolve();
+  // What is being written is not free yet.
+  write('loud', 500);
+  write('quiet', 20);
+  await flushed;
+  await house.logs.sink.flush();
+  assert.deepEqual(await written('quiet'), []);
+  // Half of all, and half of what was left.
+  const [half, quarter] = [2, 4].map((parts) => Math.floor(LOGS_LIMITS.sinkBytesMax / parts / line.length));
+  const [first, ...then] = await written('loud');
+  assert.ok(Math.abs(500 - first! - half!) <= 1, `${first} of 500 dropped`);
+  assert.deepEqual(then, [500]);
+  const [ofTwo] = await written('louder');
+  assert.ok(Math.abs(1000 - ofTwo! - quarter!) <= 1, `${ofTwo} of 1000 dropped`);
+  write('loud', half!);
+  await house.logs.sink.flush();
+  assert.equal((await written('loud')).length, 2);
 });
 
 test('everything is there after a restart, even one without a farewell', async () => {

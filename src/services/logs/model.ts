@@ -98,8 +98,8 @@ export const LOGS_LIMITS = {
   answerBytesMax: 1024 * 1024,
   /** Bytes that one FilterLogEvents looks through before it answers with what it has and a token. */
   scanBytesMax: 32 * 1024 * 1024,
-  /** Lines of functions that wait to be written; beyond it they are dropped, counted and reported. */
-  sinkBytesMax: 16 * 1024 * 1024,
+  /** Lines of functions that wait to be written. Those of one group may have as much as is free; beyond it they are dropped, counted and reported. */
+  sinkBytesMax: 32 * 1024 * 1024,
   /** How long lines of functions wait for others to be written with. */
   sinkDelayMs: 100,
   /** One batch in the partition. */

@@ -8,11 +8,13 @@ import { LOGS_LIMITS, type LogEvent } from './model.ts';
 
 /** Lines that wait to be written to one group. */
 interface PendingGroup {
+  readonly key: string;
   readonly region: string;
   readonly name: string;
   readonly streams: Map<string, LogEvent[]>;
   /** Lines that were dropped, by stream. */
   readonly dropped: Map<string, number>;
+  bytes: number;
 }
 
 export interface SinkOptions {
@@ -27,12 +29,15 @@ export interface SinkOptions {
 
 /**
  * Takes the lines of functions and writes them in batches, a little later. It never blocks a function: beyond its limit lines
- * are dropped, and a line in the same stream says how many.
+ * are dropped, and a line in the same stream says how many. A group may have as much as is free, so that it leaves room to others: alone it
+ * gets half, two get a third each.
  */
 export class LogSink implements FunctionLogSink {
   readonly #options: SinkOptions;
   #pending = new Map<string, PendingGroup>();
+  /** Of all lines that are not written yet, and by group. */
   #pendingBytes = 0;
+  readonly #bytesOf = new Map<string, number>();
   #timer: Timer | undefined;
   #flushing: Promise<void> = Promise.resolve();
   readonly #drops;
@@ -47,12 +52,11 @@ export class LogSink implements FunctionLogSink {
     const group = this.#groupOf(region ?? this.#options.defaultRegion, logGroup);
     const size = message.length + LOGS_LIMITS.eventOverheadBytes;
     this.#timer ??= this.#options.clock.timer(LOGS_LIMITS.sinkDelayMs, () => this.#begin());
-    if (this.#pendingBytes + size > LOGS_LIMITS.sinkBytesMax) {
+    if (!this.#mayTake(group, size)) {
       group.dropped.set(logStream, (group.dropped.get(logStream) ?? 0) + 1);
       this.#drops.add();
       return;
     }
-    this.#pendingBytes += size;
     const event = { timestamp, message: cut(message) };
     const events = group.streams.get(logStream);
     if (events) events.push(event);
@@ -66,11 +70,21 @@ export class LogSink implements FunctionLogSink {
     await this.#flushing;
   }
 
+  /** Whether there is room for a line; it is taken. */
+  #mayTake(group: PendingGroup, size: number): boolean {
+    const bytes = (this.#bytesOf.get(group.key) ?? 0) + size;
+    if (bytes > LOGS_LIMITS.sinkBytesMax - this.#pendingBytes) return false;
+    this.#bytesOf.set(group.key, bytes);
+    this.#pendingBytes += size;
+    group.bytes += size;
+    return true;
+  }
+
   #groupOf(region: string, name: string): PendingGroup {
     const key = `${region}/${name}`;
     let group = this.#pending.get(key);
     if (!group) {
-      group = { region, name, streams: new Map(), dropped: new Map() };
+      group = { key, region, name, streams: new Map(), dropped: new Map(), bytes: 0 };
       this.#pending.set(key, group);
     }
     return group;
@@ -84,13 +98,19 @@ export class LogSink implements FunctionLogSink {
 
   async #flush(): Promise<void> {
     const pending = this.#pending;
-    const bytes = this.#pendingBytes;
     this.#pending = new Map();
     await Promise.all(Array.from(pending.values(), (group) => this.#writeGroup(group)));
-    this.#pendingBytes -= bytes;
   }
 
-  async #writeGroup({ region, name, streams, dropped }: PendingGroup): Promise<void> {
+  #giveBack({ key, bytes }: PendingGroup): void {
+    this.#pendingBytes -= bytes;
+    const left = this.#bytesOf.get(key)! - bytes;
+    if (left > 0) this.#bytesOf.set(key, left);
+    else this.#bytesOf.delete(key);
+  }
+
+  async #writeGroup(pending: PendingGroup): Promise<void> {
+    const { region, name, streams, dropped } = pending;
     const now = this.#options.clock.now();
     for (const [stream, count] of dropped) {
       const note = { timestamp: now, message: `[millrace] ${count} log lines were dropped here: too many at once` };
@@ -105,6 +125,7 @@ export class LogSink implements FunctionLogSink {
       this.#drops.add(lines);
       this.#options.logger.error('function log lines lost', { logGroup: name, lines, error });
     }
+    this.#giveBack(pending);
   }
 }
 
