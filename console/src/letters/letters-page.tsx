@@ -4,9 +4,13 @@ import { age, bytes, compact, nameOf } from '../format.ts';
 import { useSettled } from '../hooks.ts';
 import { Empty, Failure, Panel } from '../parts.tsx';
 import { SignIn } from '../sign-in.tsx';
+import { stylesBeside } from '../styles.ts';
 import { BulkTools } from './bulk-tools.tsx';
 import { LetterPane } from './letter-pane.tsx';
 import { type DeadLetterFilter, type DeadLetterPlace, type DeadLetterSummary, listLetters } from './letters-api.ts';
+import './letters.css';
+
+await stylesBeside(import.meta.url);
 
 /** Letters of one call, and kept on the page at most. */
 const PAGE = 100;

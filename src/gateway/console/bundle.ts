@@ -16,7 +16,7 @@ export type ConsoleFiles = ReadonlyMap<string, Uint8Array>;
 export async function bundleConsole(directory: string): Promise<ConsoleFiles> {
   const { build } = await import('esbuild');
   const { outputFiles, metafile } = await build({
-    entryPoints: { console: join(directory, 'src/main.tsx') },
+    entryPoints: { console: join(directory, 'src/main.tsx'), [FIRST_STYLES]: join(directory, 'src/console.css') },
     outdir: '/out',
     chunkNames: '[name]-[hash]',
     bundle: true,
@@ -36,9 +36,14 @@ export async function bundleConsole(directory: string): Promise<ConsoleFiles> {
   for (const [path, { cssBundle }] of Object.entries(metafile.outputs)) {
     if (cssBundle !== undefined) files.set(styleName(basename(path)), built.get(basename(cssBundle))!);
   }
+  // By its script the first page would bring along the style of every page that it can open.
+  files.set('console.css', built.get(`${FIRST_STYLES}.css`)!);
   for (const name of ['index.html', 'icon.svg']) files.set(name, await readFile(join(directory, name)));
   return files;
 }
+
+/** What the style sheet of the first page is built as: it cannot have the name of the one that goes with the script. */
+const FIRST_STYLES = 'first-styles';
 
 /** Where a script finds its style sheet: `console/src/styles.ts` asks for it by this name. */
 const styleName = (script: string) => script.replace(/\.js$/, '.css');

@@ -54,6 +54,21 @@ test('a file that the browser has is not sent again', async () => {
   assert.equal((await again.arrayBuffer()).byteLength, 0);
 });
 
+test('the first page has no style of another one, which brings its own', async () => {
+  const text = async (name: string) => (await fetch(page(name))).text();
+  const first = await text('console.css');
+  const names = [...(await text('console.js')).matchAll(/[a-z]+-page-\w+(?=\.js)/g)].map(([name]) => name);
+  assert.ok(names.length > 0);
+  for (const name of new Set(names)) {
+    const rules = (await text(`${name}.css`)).match(/[^{}]+\{[^{}]+\}/g)!;
+    assert.deepEqual(
+      rules.filter((rule) => first.includes(rule)),
+      [],
+      name,
+    );
+  }
+});
+
 test('gzip only for those who take it', async () => {
   const raw = async (encoding: string) => {
     const request = await import('node:http').then(({ get }) =>
