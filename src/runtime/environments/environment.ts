@@ -1,95 +1,26 @@
-import { join } from 'node:path';
-import { type Clock, hasCode, messageOf, type Timer } from '../../base/index.ts';
+import type { Timer } from '../../base/index.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
-import type { FunctionSpec, Invocation, InvocationResult, Metering } from '../runtime.ts';
-import type { Placement, Tenant } from '../sandbox/sandbox.ts';
-import type { CodeCaches } from '../starts/code-caches.ts';
-import type { Launch } from '../starts/launch.ts';
-import { SNAPSHOT_FILE } from '../starts/snapshots.ts';
-import type { EndReason, RuntimeConnection } from './connection.ts';
-import { type FailureReport, reportFailure } from './failures.ts';
+import type { FunctionSpec, Invocation, InvocationResult } from '../runtime.ts';
+import type { EndReason } from './connection.ts';
 import type { AnswerFrame, Frame } from './frames.ts';
 import type { FunctionCredentials } from './function-variables.ts';
 import { type Command, type Event, type Failure, type Phase, STARTING, step } from './life-cycle.ts';
-import { type FirstInvocation, firstInvocation, type LoadConfig, loadConfig } from './load-config.ts';
-import {
-  billedMs,
-  type Ending,
-  type EnvironmentLog,
-  initReportLine,
-  initStartLine,
-  reportLine,
-  restoreReportLine,
-  restoreStartLine,
-} from './report.ts';
+import { type LoadingOwner, load } from './loading.ts';
+import type { Ahead, EnvironmentOptions } from './options.ts';
+import { isOfTwoKinds, outcomeOf } from './outcomes.ts';
+import { type EnvironmentLog, restoreReportLine } from './report.ts';
+import { type INIT_FAILED, type Running, settle, settleFailed, settleFailedInit, writeStart } from './settling.ts';
 import { StreamedResponse } from './streaming.ts';
-
-/** A start from a snapshot. */
-export interface SnapshotStart {
-  /** Holds its file; absent where it is a process that forks. */
-  readonly directory: string | undefined;
-  /** Told when a process does not come up from it, so that none is started from it again. */
-  readonly onFailed: (failure: Failure) => void;
-}
-
-/** Why an environment is started for which no invocation waits. */
-export type Ahead = 'provisioned' | 'pre-warmed';
-
-export interface EnvironmentOptions {
-  readonly spec: FunctionSpec;
-  readonly launch: Launch;
-  readonly connection: RuntimeConnection;
-  readonly clock: Clock;
-  readonly log: EnvironmentLog;
-  readonly codeCaches: CodeCaches;
-  /** Awaited before the code is loaded: a rejection is nobody's till then, and is handled by whoever gives the promise. */
-  readonly credentials: FunctionCredentials | Promise<FunctionCredentials>;
-  /** Variables of the function and those that Lambda adds. */
-  readonly variables: (credentials: FunctionCredentials, placement: Placement) => Readonly<Record<string, string>>;
-  /** Init has failed once and is repeated within the invocation, bounded by the function's timeout as that is. */
-  readonly repeatsInit: boolean;
-  /** What it starts from. */
-  readonly snapshot?: SnapshotStart | undefined;
-  /** Absent when an invocation waits for it. */
-  readonly ahead?: Ahead | undefined;
-  /** Told when the process has come up, and when the handler is loaded. */
-  readonly onProgress: (environment: Environment) => void;
-  /** Told once, when the environment will not serve again. */
-  readonly onShutdown: (environment: Environment) => void;
-}
-
-/** An invocation that runs. */
-interface Running {
-  readonly sequence: number;
-  readonly invocation: Invocation;
-  readonly startedAt: number;
-  readonly initMs: number | undefined;
-  readonly resolve: (result: InvocationResult) => void;
-  /** Of its timeout. */
-  timer: Timer | undefined;
-  /** Its response, once the first piece of one that comes in pieces is there. */
-  stream: StreamedResponse | undefined;
-}
-
-/** Nothing has run yet: init failed or took longer than it may. It is to be repeated, in a new process, within the invocation. */
-export const INIT_FAILED = Symbol('init failed');
-
-/** Why an environment was not placed, as its caller is told. */
-const PLACING_FAILED = 'Sandbox.Failure';
-const ROLE_REFUSED = 'AccessDeniedException';
 
 const KILLED: Failure = { kind: 'exit', code: null, signal: 'SIGKILL' };
 
-/** What a process is told to become the environment of a function. */
-type Order = readonly [config: LoadConfig, first: FirstInvocation | undefined];
-
 type Piece = Extract<Frame, { kind: 'stream-start' | 'stream-chunk' }>;
-type Outcome =
-  | { readonly kind: 'success'; readonly payload: Uint8Array }
-  | { readonly kind: 'error'; readonly payload: Uint8Array; readonly errorType: string; readonly handled: boolean };
 
-/** One execution environment: drives its process as `life-cycle.ts` decides. */
-export class Environment {
+/**
+ * One execution environment: drives its process as `life-cycle.ts` decides. How it gets its code is in `loading.ts`, how its invocations
+ * end in `settling.ts`.
+ */
+export class Environment implements LoadingOwner {
   readonly spec: FunctionSpec;
   phase: Phase = STARTING;
   readonly ahead: Ahead | undefined;
@@ -198,12 +129,13 @@ export class Environment {
   /** Runs one invocation to its end, once init is over. Never rejects. Not where there is no room for it (E1). */
   invoke(invocation: Invocation): Promise<InvocationResult | typeof INIT_FAILED> {
     if (this.phase.kind === 'idle' || this.phase.kind === 'busy') return this.#run(invocation);
-    if (this.#options.repeatsInit) this.#writeStart(invocation);
+    if (this.#options.repeatsInit) writeStart(this.#options, invocation);
     return this.#init.promise.then((failure) => {
       if (this.#begun !== undefined) return this.#begun;
       // It may have been killed between the end of init and now.
       const cause = failure ?? this.#failure;
-      return cause ? this.#failedInit(invocation, cause) : this.#run(invocation);
+      if (!cause) return this.#run(invocation);
+      return settleFailedInit(this.#options, this.#memoryKb, this.#initStartedAt, invocation, cause);
     });
   }
 
@@ -239,16 +171,12 @@ export class Environment {
     return true;
   }
 
-  #writeStart({ requestId }: Invocation): void {
-    this.#options.log.write(`START RequestId: ${requestId} Version: ${this.spec.version}`);
-  }
-
   /** @param begun  the process has begun it already */
   #run(invocation: Invocation, begun = false): Promise<InvocationResult> {
     const { promise, resolve } = Promise.withResolvers<InvocationResult>();
     const sequence = this.#sequence++;
     const within = sequence === 0 && this.#options.repeatsInit;
-    if (!within) this.#writeStart(invocation);
+    if (!within) writeStart(this.#options, invocation);
     const startedAt = within ? this.#initStartedAt : this.#options.clock.monotonic();
     const { clock, connection } = this.#options;
     const running: Running = {
@@ -326,7 +254,8 @@ export class Environment {
     const fatal = answer.kind === 'error' && answer.fatal;
     this.#apply(fatal ? ANSWERED_LAST : ANSWERED);
     const outcome = outcomeOf(answer, running.stream);
-    this.#settle(running, outcome, fatal ? { status: 'error', errorType: answer.errorType } : undefined);
+    const ending = fatal ? ({ status: 'error', errorType: answer.errorType } as const) : undefined;
+    settle(this.#options, this.#memoryKb, running, outcome, ending);
   }
 
   #onPiece(piece: Piece): void {
@@ -356,7 +285,7 @@ export class Environment {
     this.#running.delete(running.sequence);
     this.#overdue.add(running.sequence);
     this.#apply({ kind: 'overdue' });
-    this.#fail(running, { kind: 'timeout' });
+    settleFailed(this.#options, this.#memoryKb, running, { kind: 'timeout' });
   }
 
   #apply(event: Event): void {
@@ -403,7 +332,7 @@ export class Environment {
     const { connection } = this.#options;
     switch (command.kind) {
       case 'load':
-        return this.#load();
+        return load(this.#options, this.#first, this);
       case 'thaw':
         return connection.process.thaw();
       case 'freeze':
@@ -422,89 +351,20 @@ export class Environment {
     }
   }
 
-  /** Gets what the code needs: credentials, and its place in the sandbox. */
-  #load(): void {
-    const { credentials, spec, codeCaches, launch } = this.#options;
-    const { codeDirectory, layers, memoryMb, ephemeralStorageMb, egress } = spec;
-    const cacheDirectory = this.#options.snapshot?.directory ?? codeCaches.directoryOf(spec, launch.version);
-    const limits = { memoryMb, ephemeralStorageMb, egress };
-    const told = this.#prepare();
-    const placement = this.#assign({ codeDirectory, layers, cacheDirectory, ...limits });
-    // Most have both at once: a cold start does not wait for a turn of the event loop then.
-    if (!(credentials instanceof Promise) && !(placement instanceof Promise)) {
-      return this.#loadWith(credentials, placement, told);
-    }
-    Promise.all([credentials, placement]).then(
-      ([granted, placed]) => {
-        if (this.phase.kind === 'init') this.#loadWith(granted, placed, told);
-      },
-      (error: unknown) => this.#notPlaced(error, hasCode(error, 'placement-failed') ? PLACING_FAILED : ROLE_REFUSED),
-    );
+  get awaitsLoading(): boolean {
+    return this.phase.kind === 'init';
   }
 
-  /**
-   * Tells the process all before the function has its place, where that is known: it wakes up and makes itself ready meanwhile.
-   *
-   * @returns what it was told
-   */
-  #prepare(): Order | undefined {
-    const { connection, launch, credentials, snapshot } = this.#options;
-    const { placement } = connection.process;
-    const isPlain = launch.prepares && !launch.speaks && !launch.supervised && !snapshot;
-    if (!isPlain || !placement || credentials instanceof Promise) return undefined;
-    try {
-      const order = this.#orderOf(credentials, placement);
-      connection.prepare(...order);
-      return order;
-    } catch {
-      // The same is said when it is loaded, to who can tell the caller.
-      return undefined;
-    }
+  notPlaced(failure: Failure): void {
+    this.#apply({ kind: 'failed', failure });
   }
 
-  #notPlaced(error: unknown, errorType: string): void {
-    const payload = Buffer.from(JSON.stringify({ errorType, errorMessage: messageOf(error) }));
-    this.#apply({ kind: 'failed', failure: { kind: 'not-placed', payload } });
-  }
-
-  /** What it throws comes the way of what it rejects with. */
-  #assign(tenant: Tenant): Placement | Promise<Placement> {
-    try {
-      return this.#options.connection.process.assign(tenant);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  /** @param told  what the process has been told already */
-  #loadWith(credentials: FunctionCredentials, placement: Placement, told?: Order): void {
-    const { connection, launch, spec, log } = this.#options;
-    this.#hold(credentials);
-    log.write(this.#restores ? restoreStartLine(spec, launch) : initStartLine(spec, launch));
-    if (launch.notice) log.write(`INIT_NOTICE ${launch.notice}`);
-    if (placement.notice !== undefined) log.write(placement.notice);
-    try {
-      connection.load(...(told ?? this.#orderOf(credentials, placement)));
-    } catch (error) {
-      // Out of descriptors a door has no listener, and a bootstrap cannot be looked at: nobody above could tell the caller.
-      this.#notPlaced(error, PLACING_FAILED);
-    }
-  }
-
-  /** From now on it has these credentials. */
-  #hold({ expiresAt }: FunctionCredentials): void {
+  holds({ expiresAt }: FunctionCredentials): void {
     if (expiresAt === undefined || this.#isInspected) return;
     this.#staleAt = expiresAt - this.spec.timeoutMs - RUNTIME_LIMITS.credentialsMarginMs;
     const usableMs = this.#staleAt - this.#options.clock.now();
     // Those that never serve are not followed by others without end.
     if (usableMs > 0) this.renewAt = this.#staleAt - Math.min(RUNTIME_LIMITS.renewAheadMs, usableMs / 2);
-  }
-
-  #orderOf(credentials: FunctionCredentials, placement: Placement): Order {
-    const { spec, variables, log, snapshot } = this.#options;
-    const file = snapshot?.directory === undefined ? undefined : join(placement.cacheDirectory, SNAPSHOT_FILE);
-    const config = loadConfig(spec, placement, variables(credentials, placement), log.stream, file);
-    return [config, this.#first && firstInvocation(spec, this.#first)] as const;
   }
 
   #reject(failure: Failure): void {
@@ -513,70 +373,7 @@ export class Environment {
     if (failure.kind === 'out-of-memory') this.#memoryKb = this.spec.memoryMb * 1024;
     const failed = [...this.#running.values()];
     this.#running.clear();
-    for (const running of failed) this.#fail(running, failure);
-  }
-
-  #fail(running: Running, failure: Failure): void {
-    const { clock, log } = this.#options;
-    const report = reportFailure(failure, this.spec, running.invocation.requestId, clock.now());
-    if (report.line) log.write(report.line);
-    this.#settleFailure(running, report);
-  }
-
-  #settleFailure(running: Running, { payload, errorType, status }: FailureReport): void {
-    const ending = status === 'timeout' ? { status } : { status, errorType };
-    this.#settle(running, { kind: 'error', payload, errorType, handled: false }, ending);
-  }
-
-  /** The code could not be loaded: the invocation that asked for it fails as AWS has it fail. */
-  #failedInit(invocation: Invocation, failure: Failure): InvocationResult | typeof INIT_FAILED {
-    const { clock, log, repeatsInit } = this.#options;
-    const took = clock.monotonic() - this.#initStartedAt;
-    const report = reportFailure(failure, this.spec, invocation.requestId, clock.now());
-    const { status, errorType } = report;
-    if (this.#restores && failure.kind !== 'not-placed' && failure.kind !== 'init-error')
-      this.#options.snapshot!.onFailed(failure);
-    const phase = repeatsInit ? 'invoke' : this.#restores ? 'restore' : 'init';
-    log.write(initReportLine(took, phase, status === 'timeout' ? { status } : { status, errorType }));
-    if (failure.kind !== 'not-placed' && !repeatsInit) return INIT_FAILED;
-    if (!repeatsInit) this.#writeStart(invocation);
-    if (report.line) log.write(report.line);
-    let result: InvocationResult | undefined;
-    const resolve = (settled: InvocationResult) => {
-      result = settled;
-    };
-    const times = repeatsInit
-      ? { startedAt: this.#initStartedAt, initMs: undefined }
-      : { startedAt: clock.monotonic(), initMs: took };
-    const running = { sequence: 0, invocation, ...times, resolve, timer: undefined, stream: undefined };
-    this.#settleFailure(running, report);
-    return result!;
-  }
-
-  /** Writes the last lines of an invocation and hands over its result. */
-  #settle(
-    { sequence, invocation, startedAt, initMs, resolve, timer }: Running,
-    outcome: Outcome,
-    ending?: Ending,
-  ): void {
-    timer?.cancel();
-    const { clock, log, connection } = this.#options;
-    const { memoryMb } = this.spec;
-    const durationMs = clock.monotonic() - startedAt;
-    const started = initMs === undefined ? {} : this.#restores ? { restoreMs: initMs } : { initMs };
-    const metering: Metering = {
-      ...started,
-      durationMs,
-      ...(connection.extensionsMs === undefined ? {} : { extensionsMs: connection.extensionsMs }),
-      billedMs: billedMs({ durationMs, ...started }),
-      memoryUsedMb: Math.min(memoryMb, Math.ceil(this.#memoryKb / 1024)),
-      start: sequence > 0 ? 'warm' : this.ahead ? 'pre-warmed' : this.#restores ? 'restored' : 'cold',
-      ...(this.ahead === 'provisioned' ? { provisioned: true } : {}),
-    };
-    log.write(`END RequestId: ${invocation.requestId}`);
-    log.write(reportLine(invocation.requestId, memoryMb, metering, invocation.trace, ending));
-    connection.report(invocation, metering, outcome.kind === 'success', ending);
-    resolve({ ...outcome, metering, logTail: log.takeTail() });
+    for (const running of failed) settleFailed(this.#options, this.#memoryKb, running, failure);
   }
 }
 
@@ -591,21 +388,3 @@ function endReasonOf(event: Event): EndReason {
 
 const ANSWERED: Event = { kind: 'answered', last: false };
 const ANSWERED_LAST: Event = { kind: 'answered', last: true };
-
-/** One that came in pieces ends as such, and no other; an error may come in place of both. */
-function isOfTwoKinds({ kind }: AnswerFrame, stream: StreamedResponse | undefined): boolean {
-  return (kind === 'stream-end') !== (stream !== undefined) && kind !== 'error';
-}
-
-function outcomeOf(answer: AnswerFrame, stream: StreamedResponse | undefined): Outcome {
-  switch (answer.kind) {
-    case 'response':
-      return { kind: 'success', payload: answer.payload };
-    case 'error':
-      return { kind: 'error', payload: answer.payload, errorType: answer.errorType, handled: true };
-    case 'stream-end': {
-      const streamed = stream!.end(answer.errorType, answer.payload);
-      return streamed.kind === 'success' ? streamed : { ...streamed, handled: true };
-    }
-  }
-}

@@ -1,5 +1,6 @@
 import { assert } from '../../base/index.ts';
-import { type Environment, INIT_FAILED } from '../environments/environment.ts';
+import type { Environment } from '../environments/environment.ts';
+import { INIT_FAILED } from '../environments/settling.ts';
 import type { Invocation, InvocationResult, Slot } from '../runtime.ts';
 import type { Pool } from './pool.ts';
 

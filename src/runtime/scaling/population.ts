@@ -1,7 +1,8 @@
 import type { Clock, Timer } from '../../base/index.ts';
 import type { Connection } from '../environments/connection.ts';
-import type { Ahead, Environment } from '../environments/environment.ts';
+import type { Environment } from '../environments/environment.ts';
 import { startVariables } from '../environments/function-variables.ts';
+import type { Ahead } from '../environments/options.ts';
 import type { EnvironmentLog } from '../environments/report.ts';
 import { RUNTIME_LIMITS } from '../limits.ts';
 import type { Invocation } from '../runtime.ts';
