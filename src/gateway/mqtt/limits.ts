@@ -19,6 +19,8 @@ export const MQTT_LIMITS = {
   handshakePatienceMs: 5_000,
   /** Handshakes worked on in one turn of the event loop, half a millisecond each: a fleet that comes back leaves others their turn. */
   handshakesPerTurn: 8,
+  /** Time of a turn for them: on a slow or busy machine fewer are worked on in one, but never fewer than two. */
+  handshakeTurnMs: 8,
   /** Time for a TLS handshake, and for the header of a proxy before it, whatever is sent meanwhile. */
   handshakeTimeoutMs: 10_000,
   /** How often the server's key and certificate are looked at for a new one. */

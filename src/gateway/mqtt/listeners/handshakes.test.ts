@@ -10,6 +10,7 @@ const LIMITS = {
   handshakesAtOnce: 20,
   handshakePatienceMs: 1_000,
   handshakesPerTurn: 4,
+  handshakeTurnMs: 8,
   handshakeTimeoutMs: 10_000,
 };
 
@@ -37,13 +38,21 @@ class Client extends EventEmitter {
 
 class Rig {
   readonly clock = new SimulatedClock();
+  /** Time that has passed within turns of the event loop. */
+  busyMs = 0;
   expired = 0;
   readonly handshakes: Handshakes;
   readonly clients: Client[] = [];
 
   constructor(limits: Partial<typeof LIMITS> = {}) {
+    const { clock } = this;
     this.handshakes = new Handshakes(
-      this.clock,
+      {
+        now: () => clock.now(),
+        monotonic: () => clock.monotonic() + this.busyMs,
+        sleep: (ms, signal) => clock.sleep(ms, signal),
+        timer: (ms, callback) => clock.timer(ms, callback),
+      },
       { ...LIMITS, ...limits },
       (socket) => {
         const client = socket as unknown as Client;
@@ -104,6 +113,35 @@ describe('handshakes', () => {
     assert.equal(rig.expired, 0);
     assert.ok(rig.clients.every(({ isRead }) => isRead));
   });
+
+  for (const [machine, flightMs, most] of [
+    ['a machine that takes 4 ms for each flight', 4, 2],
+    ['a machine that takes 1 ms for each flight', 1, 4],
+  ] as const) {
+    test(`${machine} works on ${most} in a turn, and every client gets in`, async () => {
+      const rig = new Rig();
+      const answered = new Set<Client>();
+      const done = new Set<Client>();
+      const atOnce: number[] = [];
+      rig.arrive(200);
+      for (let turns = 0; done.size < 200; turns++) {
+        assert.ok(turns < 2_000, `${done.size} got in`);
+        await turn();
+        const read = rig.read.filter((client) => !done.has(client));
+        atOnce.push(read.length);
+        // All in one turn of the event loop, as Node does it.
+        rig.busyMs += read.length * flightMs;
+        for (const client of read) {
+          if (answered.has(client)) {
+            rig.settle(client);
+            done.add(client);
+          } else answered.add(client);
+        }
+      }
+      // The first turns find out; with the last there are no more.
+      assert.equal(Math.max(...atOnce.slice(20)), most);
+    });
+  }
 
   test('clients that begin and do not answer keep others waiting for as long as the patience, and not until their end', async () => {
     const rig = new Rig();

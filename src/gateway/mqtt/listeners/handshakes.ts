@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../../base/index.ts';
+import { Pace } from './pace.ts';
 import { Rotation } from './rotation.ts';
 
 /** How many handshakes there may be, and how long. */
@@ -8,6 +9,7 @@ export interface HandshakeLimits {
   readonly handshakesAtOnce: number;
   readonly handshakePatienceMs: number;
   readonly handshakesPerTurn: number;
+  readonly handshakeTurnMs: number;
   readonly handshakeTimeoutMs: number;
 }
 
@@ -17,8 +19,8 @@ const IDLE_LOOK_MS = 1;
 /**
  * Spreads TLS handshakes over turns of the event loop, so that a fleet that comes back at once leaves the others their turn: each
  * handshake is about a millisecond of signing and verifying that nothing else can run beside, half of it when the client's second flight
- * arrives. Only as many as a turn has time for are read in it; the bytes of the others wait in their sockets. And ends those that take
- * too long, whatever they send meanwhile (slow loris).
+ * arrives. Only as many as a turn has time for are read in it, by what those before have taken; the bytes of the others wait in their
+ * sockets. And ends those that take too long, whatever they send meanwhile (slow loris).
  *
  *     queued --(its turn)--> going on, read in some turns --(settled)--> over
  *                               `--(too slow, or the oldest of too many)--> destroyed
@@ -29,12 +31,17 @@ export class Handshakes {
   readonly #start: (socket: Socket) => void;
   readonly #expired: (socket: Socket, isTooSlow: boolean) => void;
   readonly #rotation: Rotation<Socket>;
+  readonly #pace: Pace;
   /** When each must be over, in the order they began: all have the same time, so the first ends first. */
   readonly #deadlines = new Map<Socket, number>();
   /** Those that have begun of late, and when: others wait for them to be over. */
   readonly #young = new Map<Socket, number>();
   /** Something was begun or is over since the last turn. */
   #isMoving = false;
+  /** Flights of clients that were worked on since the last turn, as far as one can tell. */
+  #flights = 0;
+  /** When the last turn was, where the event loop had no time to rest since. */
+  #turnedAt: number | undefined;
   #isScheduled = false;
   #idle: Timer | undefined;
   #timer: Timer | undefined;
@@ -54,7 +61,8 @@ export class Handshakes {
     this.#limits = limits;
     this.#start = start;
     this.#expired = expired;
-    this.#rotation = new Rotation(limits.handshakesPerTurn);
+    this.#rotation = new Rotation();
+    this.#pace = new Pace(limits.handshakeTurnMs, limits.handshakesPerTurn);
   }
 
   /** Takes a socket that is not read yet. */
@@ -66,6 +74,7 @@ export class Handshakes {
 
   /** The handshake is over, or the socket is gone. */
   settled(socket: Socket): void {
+    this.#flights++;
     this.#rotation.remove(socket);
     this.#deadlines.delete(socket);
     this.#young.delete(socket);
@@ -94,12 +103,22 @@ export class Handshakes {
     this.#isMoving = false;
     if (this.#isClosed) return;
     this.#age();
-    const { hold, read, begin } = this.#rotation.turn(this.#limits.handshakesAtOnce - this.#young.size);
+    const now = this.#clock.monotonic();
+    if (this.#turnedAt !== undefined) this.#pace.took(now - this.#turnedAt, this.#flights);
+    this.#turnedAt = undefined;
+    const { hold, read, begin } = this.#rotation.turn(
+      this.#pace.flights,
+      this.#limits.handshakesAtOnce - this.#young.size,
+    );
     for (const socket of hold) setReading(socket, false);
     for (const socket of read) setReading(socket, true);
     for (const socket of begin) this.#begin(socket);
     if (!this.#rotation.isCrowded) return;
-    if (this.#isMoving || begin.length > 0) return this.#moved();
+    if (this.#isMoving || begin.length > 0) {
+      this.#flights = begin.length;
+      this.#turnedAt = now;
+      return this.#moved();
+    }
     // Nobody waits but for clients that have not answered: no reason to ask as fast as the processor can.
     this.#idle = this.#clock.timer(IDLE_LOOK_MS, () => this.#turn());
   }

@@ -7,7 +7,7 @@ const ANY = Number.POSITIVE_INFINITY;
 
 /** Who is read after the turn, by the plans alone. */
 class Watched {
-  readonly rotation = new Rotation<number>(PER_TURN);
+  readonly rotation = new Rotation<number>();
   readonly reading = new Set<number>();
   readonly begun = new Set<number>();
 
@@ -16,7 +16,7 @@ class Watched {
   }
 
   turn(beginMax = ANY): readonly number[] {
-    const { hold, read, begin } = this.rotation.turn(beginMax);
+    const { hold, read, begin } = this.rotation.turn(PER_TURN, beginMax);
     for (const one of hold) assert.ok(this.reading.delete(one), `${one} is held but was not read`);
     for (const one of [...read, ...begin]) {
       assert.ok(!this.reading.has(one), `${one} is read already`);

@@ -22,15 +22,9 @@ const NEWCOMERS = 1 / 4;
  * - Each class goes round: whoever was read stands behind all of its class, so each has its turn again after a known number of turns.
  */
 export class Rotation<T> {
-  readonly #perTurn: number;
   readonly #waiting = new Set<T>();
   readonly #held = new Set<T>();
   readonly #reading = new Set<T>();
-
-  /** @param perTurn  at least 1 */
-  constructor(perTurn: number) {
-    this.#perTurn = perTurn;
-  }
 
   /** All of them, begun or not. */
   all(): readonly T[] {
@@ -60,12 +54,13 @@ export class Rotation<T> {
   /**
    * Who is worked on in the next turn; the ones that this says nothing about stay as they are.
    *
+   * @param perTurn  how many the turn has time for, at least 1
    * @param beginMax  how many may begin
    */
-  turn(beginMax: number): TurnPlan<T> {
-    const share = Math.max(this.#perTurn - this.begun, Math.ceil(this.#perTurn * NEWCOMERS));
+  turn(perTurn: number, beginMax: number): TurnPlan<T> {
+    const share = Math.max(perTurn - this.begun, Math.ceil(perTurn * NEWCOMERS));
     const begin = first(this.#waiting, Math.min(share, beginMax));
-    const room = this.#perTurn - begin.length;
+    const room = perTurn - begin.length;
     const read = first(this.#held, room);
     const hold = first(this.#reading, this.#reading.size - (room - read.length));
     for (const one of hold) move(one, this.#reading, this.#held);
