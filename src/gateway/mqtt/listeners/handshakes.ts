@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../../base/index.ts';
+import { externalMemory } from './external-memory.ts';
 import { Pace } from './pace.ts';
 import { Rotation } from './rotation.ts';
 
@@ -43,6 +44,8 @@ export class Handshakes {
   /** When the last turn was, where the event loop had no time to rest since. */
   #turnedAt: number | undefined;
   #isScheduled = false;
+  /** Some wait for their turn. */
+  #isCrowd = false;
   #idle: Timer | undefined;
   #timer: Timer | undefined;
   #isClosed = false;
@@ -79,6 +82,7 @@ export class Handshakes {
     this.#deadlines.delete(socket);
     this.#young.delete(socket);
     if (this.#rotation.isCrowded) this.#moved();
+    else this.#crowd(false);
   }
 
   /** Destroys all that are not over. */
@@ -88,6 +92,14 @@ export class Handshakes {
     this.#idle?.cancel();
     for (const socket of this.#rotation.all()) socket.destroy();
     this.#deadlines.clear();
+    this.#crowd(false);
+  }
+
+  #crowd(isCrowd: boolean): void {
+    if (isCrowd === this.#isCrowd) return;
+    this.#isCrowd = isCrowd;
+    if (isCrowd) externalMemory.crowdBegan();
+    else externalMemory.crowdEnded();
   }
 
   #moved(): void {
@@ -113,7 +125,8 @@ export class Handshakes {
     for (const socket of hold) setReading(socket, false);
     for (const socket of read) setReading(socket, true);
     for (const socket of begin) this.#begin(socket);
-    if (!this.#rotation.isCrowded) return;
+    this.#crowd(this.#rotation.isCrowded);
+    if (!this.#isCrowd) return;
     if (this.#isMoving || begin.length > 0) {
       this.#flights = begin.length;
       this.#turnedAt = now;
