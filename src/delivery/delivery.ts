@@ -169,6 +169,11 @@ export type DeliveryError = DomainError<DeliveryErrorCode>;
 export const DELIVERY_LIMITS = {
   /** Deliveries of one call of `send`. */
   sendMax: 1000,
+  /**
+   * Bytes that one transaction takes over, unless it has one delivery only, or deliveries that must keep their order. Of a call with more, the
+   * rest follows in further ones; far below what the store takes from all who write.
+   */
+  transactionBytesMax: 16 * 1024 * 1024,
   /** An invocation record holds an event of 1 MB and a response of 6 MB. */
   payloadBytesMax: 8 * 1024 * 1024,
   attributesBytesMax: 512 * 1024,
@@ -240,8 +245,8 @@ export interface DeliveryService extends AsyncDisposable {
   /**
    * Takes deliveries over; each is durable when it resolves, in the outbox or with its target. At most 1,000 at a time.
    *
-   * @throws DeliveryErrorCode, and those of the records store: none was taken into the outbox, but those to durable targets of
-   *   the same call may have been handed over
+   * @throws DeliveryErrorCode: none was taken into the outbox; those of the records store: none was, unless the call has more than
+   *   {@link DELIVERY_LIMITS}.transactionBytesMax. Those to durable targets of the same call may have been handed over
    */
   send(deliveries: readonly Delivery[]): Promise<void>;
   edges(): readonly EdgeState[];

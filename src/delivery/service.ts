@@ -25,7 +25,7 @@ import { type Candidate, IdempotencyKeys } from './idempotency.ts';
 import { Letters } from './letters.ts';
 import type { Row } from './rows.ts';
 import * as rows from './rows.ts';
-import { Settler } from './settler.ts';
+import { Settler, sizeOf } from './settler.ts';
 import { shownArn } from './shown.ts';
 import { SmtpTarget } from './smtp.ts';
 import { Timeline } from './timeline.ts';
@@ -171,10 +171,10 @@ class RecordsOutbox implements Outbox {
       if (this.#isDirect(row, registered)) direct.push({ row, registered });
       else queued.push({ row, writes: rows.insert(row, DELIVERY_LIMITS.attributesBytesMax) });
     }
-    if (direct.length === 0) return this.#take(queued);
+    if (direct.length === 0) return this.#takeAll(queued);
     // All begin in this turn of the loop, so that the store makes one group of them.
     const ends = await Promise.allSettled([
-      ...(queued.length > 0 ? [this.#take(queued)] : []),
+      ...(queued.length > 0 ? [this.#takeAll(queued)] : []),
       ...direct.map(({ row, registered }) => this.#handOver(row, registered)),
     ]);
     for (const end of ends) if (end.status === 'rejected') throw end.reason;
@@ -301,6 +301,11 @@ class RecordsOutbox implements Outbox {
     if (rest) await this.#take([{ row: rest, writes: rows.insert(rest, DELIVERY_LIMITS.attributesBytesMax) }]);
   }
 
+  /** What must keep its order is in the first transaction, so that nothing that is sent later is there before. */
+  async #takeAll(candidates: readonly Candidate[]): Promise<void> {
+    for (const part of inParts(candidates)) await this.#take(part);
+  }
+
   async #take(candidates: readonly Candidate[]): Promise<void> {
     this.#offer(await this.#keys.commit(candidates));
   }
@@ -419,6 +424,31 @@ class RecordsOutbox implements Outbox {
       this.#dependencies.logger.warn('letters-not-trimmed', { error });
     });
   }
+}
+
+/** As much at a time as one transaction is to have. */
+function* inParts(candidates: readonly Candidate[]): Iterable<readonly Candidate[]> {
+  const most = DELIVERY_LIMITS.transactionBytesMax;
+  if (candidates.length === 1 || sizeOfAll(candidates) <= most) return yield candidates;
+  const isOrdered = ({ row }: Candidate) => row.delivery.orderingGroup !== undefined;
+  let part = candidates.filter(isOrdered);
+  let bytes = sizeOfAll(part);
+  for (const candidate of candidates) {
+    if (isOrdered(candidate)) continue;
+    const size = sizeOf(candidate.writes);
+    if (part.length > 0 && bytes + size > most) {
+      yield part;
+      part = [];
+      bytes = 0;
+    }
+    part.push(candidate);
+    bytes += size;
+  }
+  yield part;
+}
+
+function sizeOfAll(candidates: readonly Candidate[]): number {
+  return candidates.reduce((sum, { writes }) => sum + sizeOf(writes), 0);
 }
 
 /** The service in an ARN, or the scheme of a URL. */

@@ -1,9 +1,7 @@
 import { type Clock, hasCode, type Random } from '../base/index.ts';
 import { RECORDS_LIMITS, type Records, type Write } from '../store/index.ts';
 import type { Logger } from '../telemetry/index.ts';
-
-/** Bytes of one transaction, unless a single call has more: far below what the store takes from all who write. */
-const GROUP_BYTES_MAX = 16 * 1024 * 1024;
+import { DELIVERY_LIMITS } from './delivery.ts';
 
 interface Waiting {
   readonly writes: readonly Write[];
@@ -60,7 +58,8 @@ export class Settler {
     for (const { writes, sizeBytes } of this.#waiting) {
       size += writes.length;
       bytes += sizeBytes;
-      if (count > 0 && (size > RECORDS_LIMITS.writesPerTransactionMax || bytes > GROUP_BYTES_MAX)) break;
+      if (count > 0 && (size > RECORDS_LIMITS.writesPerTransactionMax || bytes > DELIVERY_LIMITS.transactionBytesMax))
+        break;
       count++;
     }
     return this.#waiting.splice(0, count);
@@ -107,7 +106,8 @@ export class Settler {
   }
 }
 
-function sizeOf(writes: readonly Write[]): number {
+/** Bytes that a transaction has of them. */
+export function sizeOf(writes: readonly Write[]): number {
   let bytes = 0;
   for (const write of writes) if (write.kind === 'put') bytes += write.value.length;
   return bytes;

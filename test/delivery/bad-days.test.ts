@@ -359,3 +359,38 @@ test('groups that stand on disk without a turn get one at the next start', async
   for (const [group, ofGroup] of byGroup) assert.deepEqual(ofGroup, [`${group}a`, `${group}b`, `${group}c`]);
   await rm(directory, { recursive: true });
 });
+
+test('what is sent at once and is large is taken over in several transactions, and what has an order keeps it', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'millrace-large-'));
+  {
+    await using store = await openEmbeddedRecords({ directory });
+    const sizes: number[] = [];
+    const records: Records = new Proxy(store, {
+      get: (target, name: keyof Records) => {
+        if (name !== 'commit') return (target[name] as (...args: unknown[]) => unknown).bind(target);
+        return (transaction: Parameters<Records['commit']>[0]) => {
+          const bytes = transaction.writes.map((write) => (write.kind === 'put' ? write.value.length : 0));
+          sizes.push(bytes.reduce((sum, size) => sum + size, 0));
+          return target.commit(transaction);
+        };
+      },
+    });
+    const received = new Map<string, string[]>();
+    const fake: Target = {
+      deliver: async (one) => void (received.get(one.arn) ?? received.set(one.arn, []).get(one.arn)!).push(text(one)),
+    };
+    await using house = await openHouse({ records, targets: { fake } });
+    const webhooks = Array.from({ length: 100 }, (_, n) => delivery(arnOf(`hook-${n}`), 'x'.repeat(512 * 1024)));
+    const ordered = (one: string) => delivery(SLOW, one, { orderingGroup: 'g' });
+    await Promise.all([
+      house.outbox.send([...webhooks, ordered('a'), ordered('b')]),
+      house.outbox.send([ordered('c')]),
+    ]);
+    await eventually(() => house.outbox.edges().every(({ pending }) => pending === 0));
+    assert.equal(received.size, 101);
+    assert.ok([...received].every(([arn, texts]) => arn === SLOW || texts.length === 1));
+    assert.deepEqual(received.get(SLOW), ['a', 'b', 'c']);
+    assert.ok(Math.max(...sizes) <= DELIVERY_LIMITS.transactionBytesMax, `${Math.max(...sizes)} bytes at once`);
+  }
+  await rm(directory, { recursive: true });
+});

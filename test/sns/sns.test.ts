@@ -227,3 +227,21 @@ test('what AWS refuses is refused', async () => {
     await assert.rejects(node.call(operation, input), { code: 'parameter-invalid' }, what);
   }
 });
+
+test('a large message to many subscribers is handed over a part at a time, and reaches each of them once', async () => {
+  await using node = await openNode();
+  const TopicArn = await newTopic(node);
+  const functions = Array.from({ length: 100 }, (_, n) => `arn:aws:lambda:us-east-1:000000000000:function:f${n}`);
+  for (const Endpoint of functions) await node.call('Subscribe', { TopicArn, Protocol: 'lambda', Endpoint });
+  const { delivery } = node;
+  const send = delivery.send.bind(delivery);
+  const parts: number[] = [];
+  delivery.send = (deliveries) => {
+    parts.push(deliveries.reduce((sum, { payload }) => sum + payload.length, 0));
+    return send(deliveries);
+  };
+  await node.call('Publish', { TopicArn, Message: 'x'.repeat(256 * 1024) });
+  assert.ok(parts.length > 1 && Math.max(...parts) < 17 * 1024 * 1024, `${parts}`);
+  await eventually(() => node.invoked.length === functions.length);
+  assert.equal(new Set(node.invoked.map(({ arn }) => arn)).size, functions.length);
+});

@@ -147,14 +147,21 @@ export class Publisher {
     return signatures;
   }
 
-  /** As many at a time as the outbox takes, so that a topic with many subscribers holds a part of them in memory. */
+  /**
+   * As much at a time as the outbox takes, so that a topic with many subscribers holds a part of them in memory. What must keep its order is
+   * sent at once: a FIFO topic has few subscribers.
+   */
   async #send(deliveries: Iterable<Delivery>): Promise<void> {
     let part: Delivery[] = [];
+    let bytes = 0;
     for (const delivery of deliveries) {
       part.push(delivery);
-      if (part.length < DELIVERY_LIMITS.sendMax) continue;
+      bytes += delivery.payload.length;
+      const isLarge = bytes >= DELIVERY_LIMITS.transactionBytesMax && delivery.orderingGroup === undefined;
+      if (part.length < DELIVERY_LIMITS.sendMax && !isLarge) continue;
       await this.#dependencies.delivery.send(part);
       part = [];
+      bytes = 0;
     }
     if (part.length > 0) await this.#dependencies.delivery.send(part);
   }
