@@ -1,18 +1,22 @@
 import type { Counter, Gauge, Metrics } from '../telemetry/index.ts';
-import { DELIVERY_LIMITS, type EdgeCounts } from './delivery.ts';
+import { DELIVERY_LIMITS } from './delivery.ts';
 import type { Edge } from './edge.ts';
 import { shownArn } from './shown.ts';
-import type { Outcome } from './tally.ts';
+import { type Counts, newCounts, type Outcome } from './tally.ts';
 
 /** CloudWatch has one value a minute of what is a state. */
 const CLOUDWATCH_MS = 60_000;
 const OTHER = 'other';
 
 interface Line {
+  /** As it is shown. */
+  readonly target: string;
   readonly counters: Readonly<Record<Outcome, Counter>>;
   readonly pending: Gauge;
   readonly oldestAge: Gauge;
   readonly inFlight: Gauge;
+  /** What CloudWatch was not told yet. */
+  untold: Counts;
 }
 
 /** Edges in Prometheus (`millrace_edge_*`) and in CloudWatch (`Millrace/Delivery` by `Target`); only the first 200 by name. */
@@ -23,8 +27,6 @@ export class EdgeMetrics {
   #other: Line | undefined;
   readonly #totals: Readonly<Record<Outcome, Counter>>;
   readonly #letters: Gauge;
-  /** What CloudWatch was told last, by edge. */
-  readonly #told = new Map<string, EdgeCounts>();
   #cloudWatchAt = 0;
 
   constructor(metrics: Metrics) {
@@ -35,14 +37,14 @@ export class EdgeMetrics {
 
   count(edge: string, outcome: Outcome): void {
     this.#totals[outcome].add();
-    this.#lineOf(edge).counters[outcome].add();
+    const line = this.#lineOf(edge);
+    line.counters[outcome].add();
+    line.untold[outcome]++;
   }
 
   /** Sets what is a state: to be called every few seconds. */
   refresh(edges: Iterable<Edge>, letters: number, now: number): void {
     this.#letters.set(letters);
-    const tellsCloudWatch = now >= this.#cloudWatchAt;
-    if (tellsCloudWatch) this.#cloudWatchAt = now + CLOUDWATCH_MS;
     const sums = new Map<Line, States>();
     for (const edge of edges) {
       const { pending, oldestAgeMs, inFlight } = edge.reading;
@@ -52,30 +54,28 @@ export class EdgeMetrics {
       sums.set(line, {
         pending: sum.pending + pending,
         inFlight: sum.inFlight + inFlight,
-        oldestAge: Math.max(sum.oldestAge, oldestAgeMs / 1000),
+        oldestAgeMs: Math.max(sum.oldestAgeMs, oldestAgeMs),
       });
-      if (tellsCloudWatch && line !== this.#other) this.#tell(edge, pending, oldestAgeMs);
     }
     // An edge that has been forgotten meanwhile has nothing left.
     for (const line of this.#lines.values()) setLine(line, sums.get(line) ?? NOTHING);
     if (this.#other) setLine(this.#other, sums.get(this.#other) ?? NOTHING);
+    if (now < this.#cloudWatchAt) return;
+    this.#cloudWatchAt = now + CLOUDWATCH_MS;
+    for (const line of this.#lines.values()) this.#tell(line, sums.get(line) ?? NOTHING);
   }
 
-  #tell({ name, tally }: Edge, pending: number, oldestAgeMs: number): void {
-    const before = this.#told.get(name) ?? { delivered: 0, retried: 0, deadLettered: 0, lost: 0 };
-    const { counts } = tally;
-    const Target = shownArn(name);
-    this.#told.set(name, { ...counts });
+  #tell(line: Line, { pending, oldestAgeMs }: States): void {
+    const { target: Target, untold } = line;
+    line.untold = newCounts();
     const put = (metric: string, value: number, unit: 'Count' | 'Milliseconds') =>
       this.#metrics.put({ namespace: 'Millrace/Delivery', name: metric, dimensions: { Target }, value, unit });
     put('PendingDeliveries', pending, 'Count');
     put('OldestDeliveryAge', oldestAgeMs, 'Milliseconds');
-    // An edge that was forgotten and made again counts from zero.
-    const since = (outcome: Outcome) => counts[outcome] - (counts[outcome] >= before[outcome] ? before[outcome] : 0);
-    put('DeliveriesSucceeded', since('delivered'), 'Count');
-    put('DeliveriesRetried', since('retried'), 'Count');
-    put('DeliveriesDeadLettered', since('deadLettered'), 'Count');
-    put('DeliveriesLost', since('lost'), 'Count');
+    put('DeliveriesSucceeded', untold.delivered, 'Count');
+    put('DeliveriesRetried', untold.retried, 'Count');
+    put('DeliveriesDeadLettered', untold.deadLettered, 'Count');
+    put('DeliveriesLost', untold.lost, 'Count');
   }
 
   #lineOf(edge: string): Line {
@@ -95,6 +95,8 @@ export class EdgeMetrics {
     const labels = { target };
     const gauge = (name: string, help: string) => this.#metrics.gauge(name, help, labels);
     return {
+      target,
+      untold: newCounts(),
       counters: countersOf(this.#metrics, 'millrace_edge_deliveries_total', 'Deliveries by target and outcome', labels),
       pending: gauge('millrace_edge_pending', 'Deliveries that wait or are under way'),
       oldestAge: gauge('millrace_edge_oldest_age_seconds', 'Age of the oldest of them'),
@@ -115,14 +117,14 @@ function countersOf(metrics: Metrics, name: string, help: string, labels: Readon
 
 interface States {
   readonly pending: number;
-  readonly oldestAge: number;
+  readonly oldestAgeMs: number;
   readonly inFlight: number;
 }
 
-const NOTHING: States = { pending: 0, oldestAge: 0, inFlight: 0 };
+const NOTHING: States = { pending: 0, oldestAgeMs: 0, inFlight: 0 };
 
 function setLine(line: Line, values: States): void {
   line.pending.set(values.pending);
-  line.oldestAge.set(values.oldestAge);
+  line.oldestAge.set(values.oldestAgeMs / 1000);
   line.inFlight.set(values.inFlight);
 }

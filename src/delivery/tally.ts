@@ -4,7 +4,7 @@ import type { Failed } from './policy.ts';
 
 export type Outcome = keyof EdgeCounts;
 
-type Counts = { -readonly [Name in Outcome]: EdgeCounts[Name] };
+export type Counts = { -readonly [Name in Outcome]: EdgeCounts[Name] };
 
 const OTHER = 'other';
 
@@ -43,6 +43,6 @@ export class Tally {
   }
 }
 
-function newCounts(): Counts {
+export function newCounts(): Counts {
   return { delivered: 0, retried: 0, deadLettered: 0, lost: 0 };
 }

@@ -248,6 +248,39 @@ test('edges are told in Prometheus and CloudWatch, by target and by source', asy
   );
 });
 
+test('webhooks that differ in their secrets only are told as one', async () => {
+  const metrics = createMetrics();
+  const data: Datum[] = [];
+  metrics.onDatum((datum) => data.push({ ...datum }));
+  const clock = new SimulatedClock();
+  const target = new Refusing();
+  target.refuses = false;
+  await using house = await openHouse({ clock, metrics, targets: { http: target } });
+  const urls = Array.from({ length: 300 }, (_, n) => `http://me:secret-${n}@host/hook?token=${n}`);
+  await house.outbox.send(urls.map((url) => delivery(url, 'a')));
+  await eventually(() => target.received.length === urls.length);
+  await eventually(() => house.outbox.edges().every(({ pending }) => pending === 0));
+  const told = (name: string) => data.filter((datum) => datum.name === name);
+  await advanceUntil(clock, 5000, () => told('DeliveriesLost').length > 0);
+  const Target = 'http://***@host/hook?***';
+  const common = { namespace: 'Millrace/Delivery', dimensions: { Target }, unit: 'Count' };
+  assert.equal(told('DeliveriesSucceeded').length, 1, 'one line for all');
+  assert.deepEqual(told('DeliveriesSucceeded')[0], { ...common, name: 'DeliveriesSucceeded', value: urls.length });
+  assert.deepEqual(told('PendingDeliveries')[0], { ...common, name: 'PendingDeliveries', value: 0 });
+  target.refuses = true;
+  await house.outbox.send(urls.slice(0, 7).map((url) => delivery(url, 'b')));
+  await eventually(() => house.outbox.letterCount === 7);
+  await advanceUntil(clock, 5000, () => told('DeliveriesLost').length > 1);
+  assert.deepEqual(
+    told('DeliveriesSucceeded').map(({ value }) => value),
+    [urls.length, 0],
+  );
+  assert.deepEqual(
+    told('DeliveriesLost').map(({ value }) => value),
+    [0, 7],
+  );
+});
+
 test('every attempt of a sampled trace is a span, and what the target does goes below it', async () => {
   const spans = createSpans();
   const traces: Delivery['trace'][] = [];
