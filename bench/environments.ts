@@ -1,7 +1,8 @@
 /**
  * Execution environments of each kind of start, inside the node and in the strongest sandbox that the machine runs: from the request
- * for a place to the answer. Beside plain `node` and `python3` for the same file, from their start to the handler's answer. Then how soon
- * a hundred of them run that all wait, from none; and what an idle one holds once it is frozen (PSS of all its processes).
+ * for a place to the answer. Beside plain `node` and `python3` for the same file, from their start to the handler's answer; both take turns,
+ * and the spread is that of the rounds' medians. Then how soon a hundred of them run that all wait, from none; and what an idle one holds once
+ * it is frozen (PSS of all its processes).
  * Cold starts find a blank environment ready, as they do unless they come faster than the pool is refilled; the code cache was made by a
  * first start, which is not counted. A kind of start that this machine or this version does not have is skipped by name.
  * Not measured: HTTP (see `invoke.ts`), several functions at once (see `overload.ts`), the making of snapshots.
@@ -20,8 +21,10 @@ import { descendants } from './cores.ts';
 import { type Figure, formatFigure, median, skipped } from './figure.ts';
 import { BenchRuntime, bundleWithClient, SMALL } from './runtime.ts';
 
-const COLD_STARTS = 15;
-const PLAIN_STARTS = 5;
+const ROUNDS = 3;
+/** Of each round. */
+const COLD_STARTS = 8;
+const PLAIN_STARTS = 3;
 const MANY = 100;
 const MANY_MS_MAX = 20_000;
 /** A burst that finds nothing ready. */
@@ -38,7 +41,7 @@ const SLOW_PYTHON = `import time\ntime.sleep(${INIT_MS / 1000})\ndef handler(eve
 const TINY_PYTHON = `def handler(event, context):\n    return {'ok': event['n']}\n`;
 const BOTO_PYTHON = `import boto3\nclient = boto3.client('kinesis', region_name='us-east-1')\n${TINY_PYTHON}`;
 
-/** About 80 s. */
+/** About two minutes. */
 export async function run(): Promise<Figure[]> {
   const bundle = await bundleWithClient();
   const size = `${Math.round(bundle.length / 1024)} KB`;
@@ -53,26 +56,20 @@ export async function run(): Promise<Figure[]> {
 async function starts(bundle: Buffer, size: string): Promise<Figure[]> {
   await using house = await BenchRuntime.open();
   const where = `in sandbox ${house.runtime.engine}`;
-  const node = (code: string | Buffer) => plain(process.execPath, 'plain.cjs', code, CALL_NODE);
-  const python = (code: string) => plain('python3', 'plain.py', code, CALL_PYTHON);
+  using programs = new DisposableStack();
+  const node = (code: string | Buffer) =>
+    programs.use(new PlainProgram(process.execPath, 'plain.cjs', code, CALL_NODE));
+  const python = (code: string) => programs.use(new PlainProgram('python3', 'plain.py', code, CALL_PYTHON));
   const inPython = (code: string, more: Partial<FunctionSpec> = {}) =>
     house.spec(code, { ...PYTHON, ...more }, 'index.py');
-  const boto3 = await python(BOTO_PYTHON);
+  const boto3 = python(BOTO_PYTHON);
   return [
-    await cold(house, `Node, 1 KB handler, ${where}`, 2, await node(SMALL), () => house.spec(SMALL)),
-    await cold(house, `Node, ${size} bundle with an AWS client, ${where}`, 12, await node(bundle), () =>
-      house.spec(bundle),
-    ),
-    await restored(house, `Node, init of ${INIT_MS} ms`, 60, await node(SLOW_NODE), house.spec(SLOW_NODE, PUBLISHED)),
-    await cold(house, `Python, tiny handler, ${where}`, 3, await python(TINY_PYTHON), () => inPython(TINY_PYTHON)),
-    await restored(
-      house,
-      `Python, init of ${INIT_MS} ms`,
-      6,
-      await python(SLOW_PYTHON),
-      inPython(SLOW_PYTHON, PUBLISHED),
-    ),
-    boto3 === undefined
+    await cold(house, `Node, 1 KB handler, ${where}`, 2, node(SMALL), () => house.spec(SMALL)),
+    await cold(house, `Node, ${size} bundle with an AWS client, ${where}`, 12, node(bundle), () => house.spec(bundle)),
+    await restored(house, `Node, init of ${INIT_MS} ms`, 60, node(SLOW_NODE), house.spec(SLOW_NODE, PUBLISHED)),
+    await cold(house, `Python, tiny handler, ${where}`, 3, python(TINY_PYTHON), () => inPython(TINY_PYTHON)),
+    await restored(house, `Python, init of ${INIT_MS} ms`, 6, python(SLOW_PYTHON), inPython(SLOW_PYTHON, PUBLISHED)),
+    (await boto3.start()) === undefined
       ? skipped('start from a snapshot, Python with boto3, p50', 'boto3 is not installed')
       : await restored(house, 'Python with boto3', 6, boto3, inPython(BOTO_PYTHON, PUBLISHED)),
   ];
@@ -87,14 +84,14 @@ async function cold(
   house: BenchRuntime,
   what: string,
   targetMs: number,
-  floorMs: number | undefined,
+  program: PlainProgram,
   spec: () => FunctionSpec,
 ): Promise<Figure> {
   const name = `cold start, ${what}, p50`;
   try {
     // The pool of a runtime begins to fill when it is first asked for.
     await house.invoke(spec());
-    return atMost(name, median(await house.coldStarts(spec(), COLD_STARTS)), 'ms', targetMs, plainStart(floorMs));
+    return await byTurns(name, targetMs, program, () => house.coldStarts(spec(), COLD_STARTS));
   } catch (error) {
     return skipped(name, messageOf(error));
   }
@@ -104,31 +101,55 @@ async function restored(
   house: BenchRuntime,
   what: string,
   targetMs: number,
-  floorMs: number | undefined,
+  program: PlainProgram,
   spec: FunctionSpec,
 ): Promise<Figure> {
   const name = `start from a snapshot, ${what}, p50`;
   try {
-    const outcome = await house.runtime.snapshot(spec);
-    if (outcome.kind === 'off') return skipped(name, outcome.reason);
-    const times: number[] = [];
-    using held = new DisposableStack();
-    for (let i = 0; i <= COLD_STARTS; i++) {
-      await sleep(150);
-      const start = performance.now();
-      // Each keeps its environment, so that the next one needs another.
-      const slot = held.use(await house.runtime.reserve(spec, { wait: true }));
-      const { metering } = await house.invokeIn(slot);
-      if (metering.start !== 'restored') return skipped(name, `the start was ${metering.start}`);
-      if (i > 0) times.push(performance.now() - start);
-    }
-    return atMost(name, median(times), 'ms', targetMs, plainStart(floorMs));
+    return await byTurns(name, targetMs, program, () => restores(house, spec));
   } catch (error) {
     return skipped(name, messageOf(error));
   }
 }
 
-const plainStart = (value: number | undefined) => (value === undefined ? undefined : { name: 'plain start', value });
+/** Times of starts from a new snapshot, milliseconds; the first one is not counted. @throws Error  there is none, or one started otherwise */
+async function restores(house: BenchRuntime, spec: FunctionSpec): Promise<readonly number[]> {
+  const outcome = await house.runtime.snapshot(spec);
+  if (outcome.kind === 'off') throw new Error(outcome.reason);
+  const times: number[] = [];
+  using held = new DisposableStack();
+  held.defer(() => house.runtime.retire(spec.arn));
+  for (let i = 0; i <= COLD_STARTS; i++) {
+    await sleep(150);
+    const start = performance.now();
+    // Each keeps its environment, so that the next one needs another.
+    const slot = held.use(await house.runtime.reserve(spec, { wait: true }));
+    const { metering } = await house.invokeIn(slot);
+    if (metering.start !== 'restored') throw new Error(`the start was ${metering.start}`);
+    if (i > 0) times.push(performance.now() - start);
+  }
+  return times;
+}
+
+/** Starts of ours and of the program alone, in the same seconds. */
+async function byTurns(
+  name: string,
+  targetMs: number,
+  program: PlainProgram,
+  starts: () => Promise<readonly number[]>,
+): Promise<Figure> {
+  const rounds: (readonly number[])[] = [];
+  const plain: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    for (let i = 0; i < PLAIN_STARTS; i++) {
+      const elapsedMs = await program.start();
+      if (elapsedMs !== undefined) plain.push(elapsedMs);
+    }
+    rounds.push(await starts());
+  }
+  const floor = plain.length > 0 ? { name: 'plain start', value: median(plain) } : undefined;
+  return { ...atMost(name, median(rounds.flat()), 'ms', targetMs, floor), spread: spreadOf(rounds.map(median)) };
+}
 
 /**
  * From no environment to a hundred that run at once: none of their invocations ends before all have begun. With all that a node keeps
@@ -137,10 +158,11 @@ const plainStart = (value: number | undefined) => (value === undefined ? undefin
 async function manyAtOnce(): Promise<Figure[]> {
   const wanted = blanksFor(LinuxMachine.open());
   const kept = `${wanted} blanks and ${wanted * RESERVE_LIMITS.hullsPerBlank} sandboxes kept ready`;
-  const wallMs = await burst({ blanks: undefined }, MANY);
+  const walls: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) walls.push(await burst({ blanks: undefined }, MANY));
   const bareMs = await burst({ blanks: 0 }, BARE);
   return [
-    atMost(`0 to ${MANY} environments, ${kept}`, wallMs, 'ms', 1_500),
+    { ...atMost(`0 to ${MANY} environments, ${kept}`, median(walls), 'ms', 1_500), spread: spreadOf(walls) },
     { name: `one environment beyond what is kept ready, of ${BARE} at once`, value: bareMs / BARE, unit: 'ms' },
   ];
 }
@@ -190,29 +212,39 @@ function pssOf(pid: number): number {
   }
 }
 
-/** From the start of a plain process to the handler's answer, p50; nothing where the program is not there. */
-async function plain(program: string, file: string, code: string | Buffer, call: string): Promise<number | undefined> {
-  const directory = mkdtempSync(join(tmpdir(), 'millrace-bench-plain-'));
-  const path = join(directory, file);
-  writeFileSync(path, Buffer.concat([Buffer.from(code), Buffer.from(call)]));
-  try {
-    const times: number[] = [];
-    for (let i = 0; i < PLAIN_STARTS; i++) {
-      const start = performance.now();
-      const child = spawn(program, [path], { stdio: ['ignore', 'pipe', 'ignore'] });
-      const exit = once(child, 'exit');
+/** A program that calls the handler itself. */
+class PlainProgram implements Disposable {
+  readonly #program: string;
+  readonly #directory = mkdtempSync(join(tmpdir(), 'millrace-bench-plain-'));
+  readonly #path: string;
+
+  constructor(program: string, file: string, code: string | Buffer, call: string) {
+    this.#program = program;
+    this.#path = join(this.#directory, file);
+    writeFileSync(this.#path, Buffer.concat([Buffer.from(code), Buffer.from(call)]));
+  }
+
+  /** Milliseconds from its start to the handler's answer; nothing where the program, or what it imports, is not there. */
+  async start(): Promise<number | undefined> {
+    const start = performance.now();
+    const child = spawn(this.#program, [this.#path], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const exit = once(child, 'exit');
+    try {
       const [answer] = await Promise.race([once(child.stdout, 'data'), exit]);
-      if (!(answer instanceof Buffer)) return undefined;
-      times.push(performance.now() - start);
+      const elapsedMs = performance.now() - start;
       await exit;
+      return answer instanceof Buffer ? elapsedMs : undefined;
+    } catch {
+      return undefined;
     }
-    return median(times);
-  } catch {
-    return undefined;
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#directory, { recursive: true, force: true });
   }
 }
+
+const spreadOf = (values: readonly number[]) => [Math.min(...values), Math.max(...values)] as const;
 
 function atMost(name: string, value: number, unit: string, target: number, floor?: Figure['floor']): Figure {
   const held = floor ? { floor, ratio: value / floor.value } : {};
