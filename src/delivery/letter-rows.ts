@@ -57,6 +57,11 @@ export function letterTime(id: string): number {
   return decodeKey(letterKey(id))[0] as number;
 }
 
+/** The sequence number of the delivery that it was. */
+export function letterSequence(id: string): number {
+  return decodeKey(letterKey(id))[1] as number;
+}
+
 export function decodeLetter({ key, value }: RecordEntry): StoredLetter {
   const { sizeBytes, ...rest } = JSON.parse(Buffer.from(value).toString()) as LetterHeader;
   return { summary: { id: Buffer.from(key).toString('base64url'), ...rest }, sizeBytes };

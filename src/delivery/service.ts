@@ -22,6 +22,7 @@ import { Edge, type EdgeContext } from './edge.ts';
 import { EdgeMetrics } from './edge-metrics.ts';
 import { HttpTarget } from './http.ts';
 import { type Candidate, IdempotencyKeys } from './idempotency.ts';
+import { letterSequence } from './letter-rows.ts';
 import { Letters } from './letters.ts';
 import type { Row } from './rows.ts';
 import * as rows from './rows.ts';
@@ -221,13 +222,14 @@ class RecordsOutbox implements Outbox {
   }
 
   async redriveAll(filter: LetterFilter): Promise<number> {
-    // What is given up again meanwhile stays a letter.
-    const to = Math.min(filter.to ?? Number.POSITIVE_INFINITY, this.#dependencies.clock.now() + 1);
+    // What is given up again meanwhile stays a letter; when one was given up says nothing, as the clock may have been ahead then.
+    const newest = this.#sequence.take();
     const limit = DELIVERY_LIMITS.letterPageMax;
     let count = 0;
     for (let after: string | undefined; ; ) {
-      const page = await this.letters({ ...filter, to, limit, ...(after !== undefined && { after }) });
-      const sent = await Promise.all(page.letters.map(({ id }) => this.#redriveIfThere(id)));
+      const page = await this.letters({ ...filter, limit, ...(after !== undefined && { after }) });
+      const older = page.letters.filter(({ id }) => letterSequence(id) < newest);
+      const sent = await Promise.all(older.map(({ id }) => this.#redriveIfThere(id)));
       count += sent.filter(Boolean).length;
       if (page.next === undefined) return count;
       after = page.next;

@@ -30,6 +30,14 @@ class Refusing implements Target {
   }
 }
 
+/** A wall clock that is set while the monotonic one goes on. */
+class SetClock extends SimulatedClock {
+  offset = 0;
+  override now(): number {
+    return super.now() + this.offset;
+  }
+}
+
 async function all(house: House, filter: LetterFilter = {}): Promise<LetterSummary[]> {
   const found: LetterSummary[] = [];
   for (let after: string | undefined; ; ) {
@@ -127,6 +135,30 @@ test('a range of letters is replayed in order; what fails again is a letter agai
     Array.from({ length: 15 }, (_, n) => n * 2),
   );
   assert.equal((await all(house)).length, 15);
+});
+
+test('letters that were given up while the clock was ahead are replayed too, and once each', async () => {
+  const clock = new SetClock();
+  const target = new Refusing();
+  await using house = await openHouse({ clock, targets: { fake: target } });
+  const isDone = () => house.outbox.edges().every(({ pending }) => pending === 0);
+  const give = async (payloads: readonly string[]) => {
+    await house.outbox.send(payloads.map((payload) => delivery(ONE, payload)));
+    await eventually(isDone);
+  };
+  await clock.advance(400 * 86_400_000);
+  clock.offset = 365 * 86_400_000;
+  await give(['a', 'b']);
+  clock.offset = -365 * 86_400_000;
+  await give(['c']);
+  clock.offset = 0;
+  await give(['d']);
+  assert.equal(await house.outbox.redriveAll({}), 4);
+  await eventually(isDone);
+  target.refuses = false;
+  assert.equal(await house.outbox.redriveAll({}), 4);
+  await eventually(() => target.received.length === 4);
+  assert.deepEqual(target.received.map(({ payload }) => Buffer.from(payload).toString()).sort(), ['a', 'b', 'c', 'd']);
 });
 
 test('the outbox stops when it has ended throwing letters away that are too many', async () => {
