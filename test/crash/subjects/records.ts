@@ -17,7 +17,7 @@ const MARKERS = 'markers';
 /** The embedded records store under transactions with and without conditions, and its change feed. */
 export const recordsSubject: CrashSubject<Records, Step> = {
   name: 'records',
-  kills: 10,
+  kills: 6,
   simulated: false,
   concurrency: 6,
 
