@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { messageOf, parseArn, systemClock } from '../base/index.ts';
+import { messageOf, parseArn } from '../base/index.ts';
 import { type Client, ENDPOINT_OPTIONS, openClient } from './client.ts';
 import { CommandError, defineCommand, EXIT, UsageError, type Values } from './command.ts';
 import { closest } from './suggest.ts';
@@ -174,7 +174,7 @@ async function bulk(
   terminal: Terminal,
 ): Promise<number> {
   if (ids.length > 0) throw new UsageError('an ID and --all exclude each other');
-  const filter = { ...filterOf(values), before: systemClock.now() };
+  const filter = filterOf(values);
   const to = verb === 'redrive' && values.to !== undefined ? { to: values.to } : {};
   let done = 0;
   let failed = 0;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type Clock, SimulatedClock } from '../../src/base/index.ts';
 import type {
   DeadLetterBulk,
   DeadLetterDetail,
@@ -9,9 +10,9 @@ import { DEAD_LETTER_LIMITS, type DeadLetters, deadLetterApi } from '../../src/g
 import { createSpans, silentLogger } from '../../src/telemetry/index.ts';
 import { MemoryLetters } from './memory-letters.ts';
 
-function opened(store: DeadLetters) {
+function opened(store: DeadLetters, clock: Clock = new SimulatedClock()) {
   const spans = createSpans();
-  const api = deadLetterApi({ store, spans, logger: silentLogger });
+  const api = deadLetterApi({ store, spans, clock, logger: silentLogger });
   const ask = async <T = any>(method: string, path: string, body?: unknown): Promise<{ status: number; body: T }> => {
     const [bare, query = ''] = path.split('?');
     const bytes = body === undefined ? new Uint8Array(0) : Buffer.from(JSON.stringify(body));
@@ -155,6 +156,38 @@ test('a redrive of all up to now leaves alone what comes meanwhile', async () =>
   const { ask } = opened(store);
   const { body } = await ask<DeadLetterBulk>('POST', '/discard', { before: 200 });
   assert.deepEqual([body.done, store.places()[0]!.waiting], [6, 4]);
+});
+
+test('a redrive of all means what was there when it began, call by call, whatever the clock has said', async () => {
+  const clock = new SimulatedClock();
+  const begun = clock.now();
+  const times = [begun - 1000, begun + 365 * 86_400_000, begun, 0, begun + 1_000_000, begun - 5];
+  /** Letters die again at once, and lie behind all others then. */
+  class Dying extends MemoryLetters {
+    override async redrive(place: string, key: string) {
+      const letter = await this.read(place, key);
+      const to = await super.redrive(place, key, {});
+      await clock.advance(1);
+      const last = Number(this.kept.get(place)!.at(-1)?.key ?? key);
+      const next = String(last + 1000).padStart(7, '0');
+      this.kept.get(place)!.push({ ...letter, key: next, givenUpAt: clock.now() });
+      return to;
+    }
+  }
+  const store = new Dying().add('a', times.length, (index) => ({ givenUpAt: times[index]! }));
+  const { ask } = opened(store, clock);
+  const keys = store.kept.get('a')!.map(({ key }) => key);
+  let after: string | undefined;
+  let done = 0;
+  for (let calls = 0; calls < 20; calls++) {
+    const { body } = await ask<DeadLetterBulk>('POST', '/redrive', { limit: 2, ...(after !== undefined && { after }) });
+    done += body.done;
+    after = body.next;
+    if (after === undefined) break;
+  }
+  assert.deepEqual([done, after], [times.length, undefined]);
+  assert.deepEqual(store.redriven.map(({ key }) => key).sort(), keys);
+  assert.equal(store.places()[0]!.waiting, times.length);
 });
 
 test('what is asked wrongly is answered with what is wrong', async () => {

@@ -272,7 +272,10 @@ export async function startFixture(): Promise<Fixture> {
   span('a4', 'a3', 'Invocation', 13, 28);
   /** The real APIs over what is in memory; the node's guard before them is tested with the node. */
   const apis: readonly (readonly [prefix: string, open: () => AdminApi])[] = [
-    ['/_millrace/dead-letters', () => deadLetterApi({ store: fixture.letters, spans, logger: silentLogger })],
+    [
+      '/_millrace/dead-letters',
+      () => deadLetterApi({ store: fixture.letters, spans, clock: systemClock, logger: silentLogger }),
+    ],
     ['/_millrace/fleet', () => fleetApi({ fleet: fixture.fleet, clock: systemClock, logger: silentLogger })],
   ];
   async function answerApi(api: AdminApi, request: IncomingMessage, response: ServerResponse, body: string) {

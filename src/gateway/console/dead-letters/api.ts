@@ -1,4 +1,4 @@
-import { DomainError } from '../../../base/index.ts';
+import { type Clock, DomainError } from '../../../base/index.ts';
 import type { Logger, Spans } from '../../../telemetry/index.ts';
 import {
   type AdminAnswer,
@@ -27,7 +27,7 @@ import type {
 } from './letter.ts';
 import { DEAD_LETTER_LIMITS } from './limits.ts';
 import { decodeReference, encodeReference } from './reference.ts';
-import { scan } from './scan.ts';
+import { scan, timeOf } from './scan.ts';
 
 const PREFIX = '/_millrace/dead-letters';
 
@@ -44,20 +44,24 @@ const STATUS: Readonly<Record<string, number>> = {
 export function deadLetterApi(options: {
   readonly store: DeadLetters;
   readonly spans: Pick<Spans, 'recent'>;
+  readonly clock: Clock;
   readonly logger: Logger;
 }): AdminApi {
-  const api = new DeadLetterApi(options.store, options.spans, options.logger.child({ room: 'dead-letters' }));
+  const { store, spans, clock, logger } = options;
+  const api = new DeadLetterApi(store, spans, clock, logger.child({ room: 'dead-letters' }));
   return { prefix: PREFIX, bodyBytesMax: DEAD_LETTER_LIMITS.bodyBytesMax, handle: (request) => api.handle(request) };
 }
 
 class DeadLetterApi {
   readonly #store: DeadLetters;
   readonly #spans: Pick<Spans, 'recent'>;
+  readonly #clock: Clock;
   readonly #logger: Logger;
 
-  constructor(store: DeadLetters, spans: Pick<Spans, 'recent'>, logger: Logger) {
+  constructor(store: DeadLetters, spans: Pick<Spans, 'recent'>, clock: Clock, logger: Logger) {
     this.#store = store;
     this.#spans = spans;
+    this.#clock = clock;
     this.#logger = logger;
   }
 
@@ -123,9 +127,11 @@ class DeadLetterApi {
     const { after, limit, to } = fields;
     const filter = readFilter(fields);
     const count = readLimit(limit, DEAD_LETTER_LIMITS.bulkMax, DEAD_LETTER_LIMITS.bulkMax);
-    const found = await scan(this.#store, filter, after === undefined ? undefined : text('after', after), count);
+    const from = after === undefined ? undefined : text('after', after);
+    const begunAt = (from === undefined ? undefined : decodeReference(from)?.begunAt) ?? this.#clock.now();
+    const found = await scan(this.#store, filter, from, count, (letter) => this.#wasThere(letter, begunAt));
     const change = to === undefined ? {} : { to: text('to', to) };
-    const body = await doWithAll(found, ({ place, key }) =>
+    const body = await doWithAll(found, begunAt, ({ place, key }) =>
       verb === 'redrive' ? this.#store.redrive(place, key, change) : this.#store.discard(place, key),
     );
     const { done, failed } = body;
@@ -136,6 +142,12 @@ class DeadLetterApi {
       caller,
     });
     return { status: 200, body };
+  }
+
+  /** What dies again meanwhile is left alone. A time that has not come yet is that of a clock that was ahead. */
+  #wasThere(letter: DeadLetter, begunAt: number): boolean {
+    const at = timeOf(letter);
+    return at <= begunAt || at > this.#clock.now();
   }
 
   #spansOf(traceId: string | undefined): readonly TraceSpan[] {

@@ -1,14 +1,20 @@
 import { messageOf } from '../../../base/index.ts';
 import type { DeadLetter, DeadLetterBulk } from './letter.ts';
 import { DEAD_LETTER_LIMITS } from './limits.ts';
-import { encodeReference } from './reference.ts';
+import { decodeReference, encodeReference } from './reference.ts';
 import type { Found } from './scan.ts';
 
 /**
  * Does something with each letter that was found: letters of one group one after the other, and none behind one that failed,
  * so that an order which held before still does; the others beside each other.
+ *
+ * @param begunAt  when the first of the calls that go on with one another began
  */
-export async function doWithAll(found: Found, work: (letter: DeadLetter) => Promise<unknown>): Promise<DeadLetterBulk> {
+export async function doWithAll(
+  found: Found,
+  begunAt: number,
+  work: (letter: DeadLetter) => Promise<unknown>,
+): Promise<DeadLetterBulk> {
   const failures: { id: string; message: string }[] = [];
   let done = 0;
   let failed = 0;
@@ -38,7 +44,8 @@ export async function doWithAll(found: Found, work: (letter: DeadLetter) => Prom
   };
   await Promise.all(Array.from({ length: DEAD_LETTER_LIMITS.bulkConcurrency }, worker));
   const { scanned, next } = found;
-  return { done, failed, failures, scanned, ...(next !== undefined && { next }) };
+  const goesOn = next !== undefined && { next: encodeReference({ ...decodeReference(next)!, begunAt }) };
+  return { done, failed, failures, scanned, ...goesOn };
 }
 
 function laneOf({ place, key, group }: DeadLetter): string {

@@ -14,6 +14,7 @@ export interface Found {
  * Looks through the places, one after the other in the order of their ids, from `after` on, until `limit` letters are found or
  * enough were looked at for one answer.
  *
+ * @param isMeant  letters that it is false for are passed over, whatever the filter says
  * @throws cursor-invalid, place-unknown
  */
 export async function scan(
@@ -21,6 +22,7 @@ export async function scan(
   filter: DeadLetterFilter,
   after: string | undefined,
   limit: number,
+  isMeant: (letter: DeadLetter) => boolean = () => true,
 ): Promise<Found> {
   const matches = matcherOf(filter);
   const letters: DeadLetter[] = [];
@@ -39,7 +41,7 @@ export async function scan(
         key = letter.key;
         scanned++;
         bytes += letter.bytes;
-        if (matches(letter)) letters.push(letter);
+        if (matches(letter) && isMeant(letter)) letters.push(letter);
         if (letters.length >= limit || isEnough(scanned, bytes)) {
           return { letters, scanned, next: encodeReference({ place, key }) };
         }
@@ -88,7 +90,12 @@ function matcherOf({ target, source, reason, text, before }: DeadLetterFilter): 
     isSource(letter.source) &&
     isReason(letter.errorCode, letter.errorMessage) &&
     isText(letter.body) &&
-    (before === undefined || (letter.givenUpAt ?? letter.sentAt) < before);
+    (before === undefined || timeOf(letter) < before);
+}
+
+/** When it became a dead letter, as far as that is known. */
+export function timeOf({ givenUpAt, sentAt }: DeadLetter): number {
+  return givenUpAt ?? sentAt;
 }
 
 type Has = (...values: readonly (string | undefined)[]) => boolean;
