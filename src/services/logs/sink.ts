@@ -52,7 +52,7 @@ export class LogSink implements FunctionLogSink {
     const group = this.#groupOf(region ?? this.#options.defaultRegion, logGroup);
     const size = message.length + LOGS_LIMITS.eventOverheadBytes;
     this.#timer ??= this.#options.clock.timer(LOGS_LIMITS.sinkDelayMs, () => this.#begin());
-    if (!this.#mayTake(group, size)) {
+    if (!this.#takeRoom(group, size)) {
       group.dropped.set(logStream, (group.dropped.get(logStream) ?? 0) + 1);
       this.#drops.add();
       return;
@@ -70,8 +70,8 @@ export class LogSink implements FunctionLogSink {
     await this.#flushing;
   }
 
-  /** Whether there is room for a line; it is taken. */
-  #mayTake(group: PendingGroup, size: number): boolean {
+  /** Takes the room of a line. @returns false where there is none for its group */
+  #takeRoom(group: PendingGroup, size: number): boolean {
     const bytes = (this.#bytesOf.get(group.key) ?? 0) + size;
     if (bytes > LOGS_LIMITS.sinkBytesMax - this.#pendingBytes) return false;
     this.#bytesOf.set(group.key, bytes);
@@ -104,7 +104,7 @@ export class LogSink implements FunctionLogSink {
 
   #giveBack({ key, bytes }: PendingGroup): void {
     this.#pendingBytes -= bytes;
-    const left = this.#bytesOf.get(key)! - bytes;
+    const left = (this.#bytesOf.get(key) ?? 0) - bytes;
     if (left > 0) this.#bytesOf.set(key, left);
     else this.#bytesOf.delete(key);
   }
