@@ -15,6 +15,7 @@ import {
 } from '@aws-sdk/client-cloudformation';
 import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { Node } from '../../src/node/index.ts';
+import { aMoment } from '../support/eventually.ts';
 import { devNode } from '../support/in-process.ts';
 
 let node: Node;
@@ -98,7 +99,7 @@ async function settled(StackName: string): Promise<Stack> {
     const { Stacks } = await cloudFormation.send(new DescribeStacksCommand({ StackName }));
     const [stack] = Stacks!;
     if (!stack!.StackStatus!.endsWith('_IN_PROGRESS')) return stack!;
-    await new Promise((next) => setImmediate(next));
+    await aMoment();
   }
 }
 

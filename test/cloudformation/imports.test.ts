@@ -17,6 +17,7 @@ import { encodeName, encodePem, makeRequest } from '../../src/codec/x509/index.t
 import { RESOURCE_TYPES } from '../../src/services/cloudformation/resources/index.ts';
 import { TestAuthority } from '../support/certificates.ts';
 import { zipOf } from '../support/clients.ts';
+import { aMoment } from '../support/eventually.ts';
 import { type Declared, importableResources } from './importable.ts';
 import { type IotStage, openIotStage } from './iot-stage.ts';
 
@@ -435,6 +436,7 @@ async function ended(StackName: string): Promise<string> {
     const { Stacks } = await stacks.describeStacks({ StackName });
     const { StackStatus } = Stacks![0]!;
     if (!StackStatus!.endsWith('_IN_PROGRESS')) return StackStatus!;
+    await aMoment();
   }
 }
 

@@ -22,6 +22,7 @@ import { ListSubscriptionsCommand, ListTopicsCommand, SNSClient } from '@aws-sdk
 import { ListQueuesCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { seededRandom } from '../../src/base/index.ts';
 import { Program } from '../cli/program.ts';
+import { aMoment } from '../support/eventually.ts';
 
 /** Seeds of the normal suite; a longer run takes `SEEDS=50`. */
 const SEEDS = Number(process.env.SEEDS ?? 2);
@@ -98,7 +99,7 @@ class Killable implements AsyncDisposable {
     for (;;) {
       const stack = await this.find();
       if (!stack || !stack.StackStatus!.endsWith('_IN_PROGRESS')) return stack;
-      await new Promise((next) => setImmediate(next));
+      await aMoment();
     }
   }
 

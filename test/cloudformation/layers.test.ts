@@ -21,6 +21,7 @@ import {
 import { CreateBucketCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { startNode } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
+import { aMoment } from '../support/eventually.ts';
 
 const template = (layerKey: string) => `
 Transform: AWS::Serverless-2016-10-31
@@ -69,6 +70,7 @@ test('a stack has a layer, a function that uses it, and an alias whose environme
         const { StackStatus, StackStatusReason } = Stacks[0];
         if (StackStatus === until) return;
         assert.match(StackStatus, /IN_PROGRESS$/, StackStatusReason);
+        await aMoment();
       }
     };
     const said = async (Qualifier: string) => {

@@ -49,6 +49,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import type { Node } from '../../src/node/index.ts';
+import { aMoment } from '../support/eventually.ts';
 import { devNode } from '../support/in-process.ts';
 
 let node: Node;
@@ -92,7 +93,7 @@ async function settled(StackName: string): Promise<string> {
   for (;;) {
     const { StackStatus } = await describe(StackName);
     if (!StackStatus!.endsWith('_IN_PROGRESS')) return StackStatus!;
-    await new Promise((next) => setImmediate(next));
+    await aMoment();
   }
 }
 

@@ -11,6 +11,7 @@ import {
 import { CreateQueueCommand, DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import mqtt, { type MqttClient } from 'mqtt';
 import { zipOf } from '../support/clients.ts';
+import { aMoment } from '../support/eventually.ts';
 import type { TestNode } from '../support/node.ts';
 
 /** What a device sends: `[device, sequence]`. */
@@ -58,7 +59,7 @@ export async function until<T>(what: string, look: () => T | undefined | Promise
     const found = await look();
     if (found !== undefined && found !== false) return found;
     assert.ok(performance.now() < deadline, `${what}: it never came`);
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await aMoment();
   }
 }
 
@@ -219,13 +220,13 @@ export class Device {
 
   /** Resolves once so many are acknowledged. */
   async reach(count: number): Promise<void> {
-    while (this.acknowledged.length < count) await new Promise<void>((resolve) => setImmediate(resolve));
+    while (this.acknowledged.length < count) await aMoment();
   }
 
   /** Sends no more, waits for what is under way, and disconnects. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    while (this.#inFlight > 0 && this.#client.connected) await new Promise<void>((resolve) => setImmediate(resolve));
+    while (this.#inFlight > 0 && this.#client.connected) await aMoment();
     await this.#client.endAsync(true);
   }
 

@@ -11,6 +11,7 @@ import {
   DescribeStacksCommand,
   UpdateStackCommand,
 } from '@aws-sdk/client-cloudformation';
+import { aMoment } from '../support/eventually.ts';
 import { CREDENTIALS, call, type House, openHouse } from './support.ts';
 
 let house: House;
@@ -40,7 +41,7 @@ async function settled(StackName: string): Promise<Record<string, string>> {
     const { Stacks } = await cloudFormation.send(new DescribeStacksCommand({ StackName }));
     const { StackStatus, Outputs = [] } = Stacks![0]!;
     if (StackStatus!.endsWith('IN_PROGRESS')) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await aMoment();
       continue;
     }
     if (!/^(CREATE|UPDATE)_COMPLETE$/.test(StackStatus!)) {
@@ -113,7 +114,8 @@ test('events of a SAM function imply an HTTP API and a REST API, which answer', 
   assert.equal((await call(address(Http!), '/items/7')).status, 404, 'the stage deploys itself');
   assert.equal((await call(address(Rest!), '/Prod/things/7', { method: 'POST' })).status, 200);
   await cloudFormation.send(new DeleteStackCommand({ StackName: 'implied' }));
-  while (await cloudFormation.send(new DescribeStacksCommand({ StackName: 'implied' })).catch(() => undefined));
+  while (await cloudFormation.send(new DescribeStacksCommand({ StackName: 'implied' })).catch(() => undefined))
+    await aMoment();
   const [http, rest] = [
     await house.v2.send(new http2.GetApisCommand({})),
     await house.v1.send(new http1.GetRestApisCommand({})),
@@ -360,7 +362,8 @@ test('documentation, certificates and what describes an HTTP API are parts of te
   assert.deepEqual(second, first, 'nothing is replaced');
   assert.deepEqual(await seen(second), Array(7).fill('two'));
   await cloudFormation.send(new DeleteStackCommand({ StackName: 'described' }));
-  while (await cloudFormation.send(new DescribeStacksCommand({ StackName: 'described' })).catch(() => undefined));
+  while (await cloudFormation.send(new DescribeStacksCommand({ StackName: 'described' })).catch(() => undefined))
+    await aMoment();
   const { items } = await house.v1.send(new http1.GetClientCertificatesCommand({}));
   assert.deepEqual(items, []);
 });

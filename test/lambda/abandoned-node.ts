@@ -1,6 +1,6 @@
 /** A process with a frozen and a busy environment, for the test that kills it: prints their pids and stays. */
-import { setImmediate as turn } from 'node:timers/promises';
 import type { SandboxEngine } from '../../src/runtime/index.ts';
+import { aMoment } from '../support/eventually.ts';
 import { isFrozen, pidOf } from './engines.ts';
 import { RuntimeHouse } from './runtime-house.ts';
 
@@ -11,10 +11,10 @@ void house.invoke(
   house.spec(`exports.handler = async () => { process.title = "${names.busy}"; for (;;); };`, { timeoutMs: 60_000 }),
 );
 const frozen = pidOf(names.frozen)!;
-while (!isFrozen(frozen)) await turn();
+while (!isFrozen(frozen)) await aMoment();
 let busy: number | undefined;
 while (!busy) {
-  await turn();
+  await aMoment();
   busy = pidOf(names.busy);
 }
 process.stdout.write(`${JSON.stringify({ frozen, busy, directory: house.directory })}\n`);

@@ -33,6 +33,7 @@ import { build } from 'esbuild';
 import type { NodeDoor } from '../../src/runtime/index.ts';
 import type { Datum } from '../../src/telemetry/index.ts';
 import { zipOf } from '../support/clients.ts';
+import { eventually } from '../support/eventually.ts';
 import { clientEnvironment, clientOptions, KEY, run, startWire, type TestWire } from '../wire/support.ts';
 import { LambdaHouse } from './support.ts';
 
@@ -195,9 +196,10 @@ test('AWS SDK for JS: a layer is published, used from /opt, and provisioned vers
   const begun = await send(new PutProvisionedConcurrencyConfigCommand({ ...key, ProvisionedConcurrentExecutions: 1 }));
   assert.equal(begun.Status, 'IN_PROGRESS');
   house.lambda.resume();
-  let state: any;
-  do state = await send(new GetProvisionedConcurrencyConfigCommand(key));
-  while (state.Status === 'IN_PROGRESS');
+  const state = await eventually(
+    () => send(new GetProvisionedConcurrencyConfigCommand(key)),
+    ({ Status }) => Status !== 'IN_PROGRESS',
+  );
   assert.deepEqual([state.Status, state.AvailableProvisionedConcurrentExecutions], ['READY', 1]);
   const { Payload } = await send(new InvokeCommand({ ...key }));
   assert.equal(text(Payload), '"from the layer"');

@@ -5,12 +5,12 @@ import { existsSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
 import { SimulatedClock } from '../../src/base/index.ts';
 import type { NodeDoor, RuntimeOptions } from '../../src/runtime/index.ts';
 import { RUNTIME_LIMITS } from '../../src/runtime/limits.ts';
 import { descendantsOf } from '../../src/runtime/sandbox/namespace/descendants.ts';
 import { NODE_FLAGS } from '../../src/runtime/starts/nodejs-image.ts';
+import { until } from '../support/eventually.ts';
 import { ENGINES, isFrozen, isGone, pidOf } from './engines.ts';
 import { RuntimeHouse } from './runtime-house.ts';
 
@@ -21,15 +21,6 @@ const LINUX = { skip: existsSync('/proc/self/stat') ? false : 'needs /proc' };
 const DEATH_SIGNAL = {
   skip: spawnSync('setpriv', ['--pdeathsig', 'KILL', 'true']).status === 0 ? false : 'needs setpriv (util-linux)',
 };
-
-/** Waits for what a process of another sort does: no event of ours tells of it. */
-async function until(condition: () => boolean): Promise<void> {
-  const end = performance.now() + 5_000;
-  while (!condition()) {
-    assert.ok(performance.now() < end, 'waited for 5 s');
-    await turn();
-  }
-}
 
 /** Finds in its package how often it was started before; the first `slow` starts never end. */
 const SLOW_INIT = (slow: number) => `

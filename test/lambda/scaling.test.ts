@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { SimulatedClock } from '../../src/base/index.ts';
 import type { FunctionSpec, Machine, Memory } from '../../src/runtime/index.ts';
+import { until } from '../support/eventually.ts';
 import { RuntimeHouse } from './runtime-house.ts';
 
 const PID = 'exports.handler = async () => process.pid;';
@@ -16,14 +17,6 @@ const HELD = `
 const LINUX = { skip: existsSync('/proc/self/stat') ? false : 'needs /proc' };
 const MINUTE = 60_000;
 const GIGABYTE = 1024 ** 3;
-
-async function until(condition: () => boolean): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!condition()) {
-    assert.ok(performance.now() < end, 'waited for 10 s');
-    await turn();
-  }
-}
 
 /** A machine with enough of everything, unless said. */
 class FakeMachine implements Machine {

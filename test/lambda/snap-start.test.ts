@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { FunctionSpec, ManagedRuntime, SnapshotOutcome } from '../../src/runtime/index.ts';
+import { aMoment } from '../support/eventually.ts';
 import { LambdaHouse } from './support.ts';
 
 /** Snapshots that take as long as the test wants. */
@@ -51,7 +52,7 @@ async function stateOf(house: LambdaHouse, name: string, until: string): Promise
   for (;;) {
     const found = await house.call('GetFunctionConfiguration', { FunctionName: name, Qualifier: '1' });
     if (found.State === until) return found;
-    await new Promise(setImmediate);
+    await aMoment();
   }
 }
 

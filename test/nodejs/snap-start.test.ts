@@ -2,24 +2,15 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
 import type { FunctionSpec } from '../../src/runtime/index.ts';
 import { NODE_FLAGS } from '../../src/runtime/starts/nodejs-image.ts';
 import { ENGINES } from '../lambda/engines.ts';
 import { RuntimeHouse } from '../lambda/runtime-house.ts';
+import { until } from '../support/eventually.ts';
 
 /** A published version that starts from a snapshot. */
 const SNAP: Partial<FunctionSpec> = { snapStart: true, version: '1', timeoutMs: 20_000 };
 const filesOf = (house: RuntimeHouse) => readdirSync(join(house.directory, 'snapshots'));
-
-/** Waits for what a process of another sort does: no event of ours tells of it. */
-async function until(condition: () => boolean): Promise<void> {
-  const end = performance.now() + 10_000;
-  while (!condition()) {
-    assert.ok(performance.now() < end, 'waited for 10 s');
-    await turn();
-  }
-}
 
 /** Invokes in environments that are all new. */
 async function inNew(house: RuntimeHouse, spec: FunctionSpec, count: number) {

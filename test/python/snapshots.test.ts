@@ -8,7 +8,8 @@ import { SimulatedClock } from '../../src/base/index.ts';
 import type { FunctionSpec, InvocationResult, Slot } from '../../src/runtime/index.ts';
 import { ENGINES } from '../lambda/engines.ts';
 import { RuntimeHouse } from '../lambda/runtime-house.ts';
-import { BOTO3, PYTHON, pythonSpec, until } from './support.ts';
+import { until } from '../support/eventually.ts';
+import { BOTO3, PYTHON, pythonSpec } from './support.ts';
 
 type Result = InvocationResult & { readonly value: any };
 

@@ -1,6 +1,4 @@
-import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { setImmediate as turn } from 'node:timers/promises';
 import type { FunctionSpec } from '../../src/runtime/index.ts';
 import { RuntimeHouse } from '../lambda/runtime-house.ts';
 
@@ -25,13 +23,4 @@ export async function once(code: string, more: Partial<FunctionSpec> = {}, event
   await using house = await RuntimeHouse.open();
   const { value, kind, metering } = await house.invoke(pythonSpec(house, code, more), event);
   return { value, kind, metering, lines: house.lines };
-}
-
-/** Waits for what no event of ours tells of. */
-export async function until(condition: () => boolean): Promise<void> {
-  const end = performance.now() + 5_000;
-  while (!condition()) {
-    assert.ok(performance.now() < end, 'waited for 5 s');
-    await turn();
-  }
 }

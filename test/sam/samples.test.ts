@@ -17,6 +17,7 @@ import { S3 } from '@aws-sdk/client-s3';
 import { SNS } from '@aws-sdk/client-sns';
 import { SQS } from '@aws-sdk/client-sqs';
 import type { Node } from '../../src/node/index.ts';
+import { aMoment } from '../support/eventually.ts';
 import { devNode } from '../support/in-process.ts';
 
 /** Deploys applications in the shape of AWS's own samples with `aws cloudformation package` and `deploy`, all as one stack of stacks. */
@@ -122,6 +123,7 @@ async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
     const answer = await ask();
     if (answer !== undefined) return answer;
     signal.throwIfAborted();
+    await aMoment();
   }
 }
 

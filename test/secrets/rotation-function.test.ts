@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import * as cloudFormation from '@aws-sdk/client-cloudformation';
 import * as manager from '@aws-sdk/client-secrets-manager';
+import { aMoment } from '../support/eventually.ts';
 import { TestNode } from '../support/node.ts';
 
 /** In the form of AWS's own rotation functions, with boto3. */
@@ -95,6 +96,7 @@ async function rotated(before: string): Promise<string> {
     const now = await password();
     if (LastRotatedDate && now !== before) return now;
     assert.ok(!node.log.includes('rotation-step-failed'), node.log);
+    await aMoment();
   }
 }
 

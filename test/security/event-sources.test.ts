@@ -34,6 +34,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { Node } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
+import { aMoment } from '../support/eventually.ts';
 import { securedNode } from '../support/in-process.ts';
 import { ROOT } from './secured-node.ts';
 
@@ -114,6 +115,7 @@ async function unmap(UUID: string): Promise<void> {
   for (;;) {
     const { EventSourceMappings } = await lambda.send(new sdk.ListEventSourceMappingsCommand({}));
     if (!EventSourceMappings!.some((one) => one.UUID === UUID)) return;
+    await aMoment();
   }
 }
 
@@ -123,6 +125,7 @@ async function until(UUID: string, wanted: (mapping: sdk.EventSourceMappingConfi
   for (const end = Date.now() + 20_000; Date.now() < end; ) {
     mapping = await lambda.send(new sdk.GetEventSourceMappingCommand({ UUID }));
     if (wanted(mapping)) return mapping;
+    await aMoment();
   }
   assert.fail(`the mapping stays as ${mapping?.State}: ${mapping?.LastProcessingResult}`);
 }

@@ -11,6 +11,7 @@ import * as fn from '@aws-sdk/client-lambda';
 import * as s3 from '@aws-sdk/client-s3';
 import type { Node } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
+import { aMoment } from '../support/eventually.ts';
 import { securedNode } from '../support/in-process.ts';
 import { ROOT } from './secured-node.ts';
 
@@ -185,6 +186,7 @@ test('an import reads no object of its prefix that who begins it may not read', 
     for (;;) {
       const { ImportTableDescription: one } = await dynamodb.send(new ddb.DescribeImportCommand({ ImportArn }));
       if (one!.ImportStatus !== 'IN_PROGRESS') return one!;
+      await aMoment();
     }
   };
   const imports = { Effect: 'Allow', Action: 'dynamodb:*', Resource: '*' };

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { gunzipSync } from 'node:zlib';
+import { aMoment } from '../../support/eventually.ts';
 import type { Rig, Scenario } from '../scenario.ts';
 
 const ACCOUNT = 'us-east-1:000000000000';
@@ -222,6 +223,7 @@ async function firstOf(kinesis: Rig['call'], StreamName: string): Promise<Buffer
     const found = Records.find((one: any) => !gunzipSync(one.Data).includes('CONTROL_MESSAGE'));
     if (found) return found.Data;
     ShardIterator = NextShardIterator;
+    await aMoment();
   }
 }
 

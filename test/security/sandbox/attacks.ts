@@ -4,6 +4,7 @@ import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isFrozen, pidOf } from '../../lambda/engines.ts';
 import { NODE_RUNTIME } from '../../runtime-api/fixtures.ts';
+import { aMoment } from '../../support/eventually.ts';
 import type { Scene } from './house.ts';
 
 /** One way out, or over the limits. */
@@ -94,7 +95,7 @@ async function until(condition: () => boolean, complaint: string): Promise<void>
   const end = performance.now() + 3_000;
   while (!condition()) {
     if (performance.now() > end) throw new Error(complaint);
-    await new Promise((resolve) => setImmediate(resolve));
+    await aMoment();
   }
 }
 
