@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -69,6 +71,22 @@ test('a process has its limits, an empty input and the variables that it was giv
   const process = house.sh('ulimit -n; ulimit -c; cat; unset PWD; env | grep -v ^PATH=');
   process.channel.resume();
   assert.equal(await text(process.outputs[0]!), '1024\n0\nGREETING=hello\n');
+});
+
+test('a launcher keeps what it compiles where the node does, and its processes do not know of that', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-compiled-'));
+  const before = process.env.NODE_COMPILE_CACHE;
+  process.env.NODE_COMPILE_CACHE = directory;
+  try {
+    await using house = await launching();
+    assert.doesNotMatch(await text(house.sh('env').outputs[0]!), /COMPILE_CACHE/);
+    await house.launcher.close();
+    assert.notDeepEqual(readdirSync(directory), []);
+  } finally {
+    if (before === undefined) delete process.env.NODE_COMPILE_CACHE;
+    else process.env.NODE_COMPILE_CACHE = before;
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test('a process that is killed before it runs ends, and so does one that cannot be started', async () => {
@@ -150,7 +168,7 @@ test('a launcher ends with its node, whatever the node has not acknowledged', as
 /** A node that has a launcher and in it a process with a door to come; it prints the launcher's process id. */
 function nodeWithDoor(port: number): string {
   return `
-    import { readdirSync, readFileSync } from 'node:fs';
+    import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
     import { systemRandom } from '${import.meta.resolve('../../../base/index.ts')}';
     import { Launcher } from '${import.meta.resolve('./launcher.ts')}';
     const launcher = await Launcher.open(systemRandom);

@@ -80,7 +80,8 @@ export class Launcher {
     const path = join(this.#directory, 'launcher');
     const program = fileURLToPath(siblingModule(import.meta.url, './launcher.worker'));
     const child = spawn(process.execPath, ['--v8-pool-size=1', program, path, this.#token.toString('hex')], {
-      env: { PATH: process.env.PATH },
+      // Where the node keeps what is compiled, so does this: it is most of what its start costs. Its processes are given their own variables.
+      env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE },
       detached: true,
       stdio: [...GIVEN, ...coverInherited(GIVEN.length)],
     });
