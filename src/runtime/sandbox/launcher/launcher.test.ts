@@ -168,7 +168,7 @@ test('a launcher ends with its node, whatever the node has not acknowledged', as
 /** A node that has a launcher and in it a process with a door to come; it prints the launcher's process id. */
 function nodeWithDoor(port: number): string {
   return `
-    import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+    import { readdirSync, readFileSync } from 'node:fs';
     import { systemRandom } from '${import.meta.resolve('../../../base/index.ts')}';
     import { Launcher } from '${import.meta.resolve('./launcher.ts')}';
     const launcher = await Launcher.open(systemRandom);
