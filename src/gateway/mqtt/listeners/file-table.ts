@@ -53,15 +53,26 @@ export class FileTable {
 
   #look(): number {
     const size = tableSize();
-    this.#growAt = size - Math.min(ROOM_MAX, size / 4);
+    // A table for all files that the process may open does not grow; and the last of them are for others.
+    this.#growAt = size < filesMax() ? size - Math.min(ROOM_MAX, size / 4) : Number.POSITIVE_INFINITY;
     return size;
   }
 }
 
 /** Of the kernel's table; infinite where it is not told. */
 function tableSize(): number {
+  return numberOf('status', /^FDSize:\s+(\d+)$/m);
+}
+
+/** How many files the process may have open. */
+function filesMax(): number {
+  return numberOf('limits', /^Max open files\s+(\d+)/m);
+}
+
+/** What the kernel tells of this process; infinite where it does not. */
+function numberOf(file: 'status' | 'limits', pattern: RegExp): number {
   try {
-    return Number(/^FDSize:\s+(\d+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]);
+    return Number(pattern.exec(readFileSync(`/proc/self/${file}`, 'utf8'))![1]);
   } catch {
     return Number.POSITIVE_INFINITY;
   }
