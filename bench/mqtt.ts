@@ -19,7 +19,7 @@ import {
 import { matchFigure } from './mqtt-match.ts';
 
 /** Runs of each broker, taken in turns; the median counts. */
-const RUNS = 3;
+const RUNS = 7;
 const PACED_RATE = 10_000;
 const TIMES = { payloadBytes: 100, warmUpMs: 500, measureMs: 1000 } as const;
 
@@ -61,7 +61,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-/** About a minute and a half. */
+/** About three minutes. */
 export async function run(): Promise<Figure[]> {
   const figures: Figure[] = [];
   {
@@ -82,7 +82,7 @@ async function rates(one: Case, ours: BrokerProcess, theirs: BrokerProcess | und
     if (theirs) them.push(await runLoad(one.load(theirs.port, theirs.pid)));
   }
   const value = medianOf(us, 'rate');
-  const figure: Figure = { name: one.name, value, unit: one.unit };
+  const figure: Figure = { name: one.name, value, unit: one.unit, spread: spreadOf(us, 'rate') };
   if (!theirs) return [figure];
   const floor = { name: one.peer, value: medianOf(them, 'rate') };
   const ratio = value / floor.value;
@@ -107,6 +107,7 @@ function cpu({ name, peer, target }: Case, us: readonly LoadResult[], them: read
       name: `${name}: processor time a message`,
       value,
       unit: 'µs',
+      spread: spreadOf(us, 'cpuMicros'),
       floor,
       ratio,
       target: { ratio: 1 / target, met: ratio <= 1 / target },
@@ -116,6 +117,11 @@ function cpu({ name, peer, target }: Case, us: readonly LoadResult[], them: read
 
 function medianOf(results: readonly LoadResult[], what: keyof LoadResult): number {
   return median(results.map((result) => result[what]));
+}
+
+function spreadOf(results: readonly LoadResult[], what: keyof LoadResult): readonly [number, number] {
+  const values = results.map((result) => result[what]);
+  return [Math.min(...values), Math.max(...values)];
 }
 
 /** What a device sees of the durability, below the limit. */
