@@ -17,7 +17,7 @@ import { CreateTableCommand, DescribeTableCommand, DynamoDBClient, PutItemComman
 import { CreateRoleCommand, IAMClient, PutRolePolicyCommand } from '@aws-sdk/client-iam';
 import { CreateEventSourceMappingCommand, CreateFunctionCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { zipOf } from '../test/support/clients.ts';
-import { type Figure, formatFigure, median } from './figure.ts';
+import { type Figure, formatFigure, median, spreadOf } from './figure.ts';
 import { type BrokerProcess, bareTables, runTableLoad, startTables } from './generator/processes.ts';
 import { ITEMS_OF_A_PARTITION, KEY, type TableOperation } from './generator/table-requests.ts';
 import type { TableResult } from './generator/tables-client.worker.ts';
@@ -161,7 +161,7 @@ function roundsOf(results: readonly TableResult[]): Rounds {
       ...{ mainMicros: value('mainMicros'), cpuMicros: value('cpuMicros') },
     };
   };
-  return { ...each(median), spread: each((values) => [Math.min(...values), Math.max(...values)] as const) };
+  return { ...each(median), spread: each(spreadOf) };
 }
 
 const million = (items: number) => (items >= 1e6 ? `${items / 1e6} million` : String(items));

@@ -18,7 +18,7 @@ import type { FunctionSpec, RuntimeOptions } from '../src/runtime/index.ts';
 import { LinuxMachine } from '../src/runtime/machine/linux.ts';
 import { blanksFor, RESERVE_LIMITS } from '../src/runtime/starts/reserve.ts';
 import { descendants } from './cores.ts';
-import { type Figure, formatFigure, median, skipped } from './figure.ts';
+import { type Figure, formatFigure, median, skipped, spreadOf } from './figure.ts';
 import { BenchRuntime, bundleWithClient, SMALL } from './runtime.ts';
 
 const ROUNDS = 3;
@@ -243,8 +243,6 @@ class PlainProgram implements Disposable {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 }
-
-const spreadOf = (values: readonly number[]) => [Math.min(...values), Math.max(...values)] as const;
 
 function atMost(name: string, value: number, unit: string, target: number, floor?: Figure['floor']): Figure {
   const held = floor ? { floor, ratio: value / floor.value } : {};

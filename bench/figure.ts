@@ -30,6 +30,11 @@ export function median(values: readonly number[]): number {
   return [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)]!;
 }
 
+/** Lowest and highest of the values. */
+export function spreadOf(values: readonly number[]): readonly [number, number] {
+  return [Math.min(...values), Math.max(...values)];
+}
+
 /** One line for people: name, value, floor, ratio, target. */
 export function formatFigure({ name, value, unit, spread, floor, ratio, target, skipped: why }: Figure): string {
   if (why !== undefined) return `${name}: skipped, ${why}`;

@@ -5,7 +5,7 @@
  * processor time a message, all threads and the kernel's work for the process, holds still when the machine is busy with other things.
  * Not measured: TLS, reading the stream, MQTT 5.
  */
-import { type Figure, formatFigure, median, skipped } from './figure.ts';
+import { type Figure, formatFigure, median, skipped, spreadOf } from './figure.ts';
 import type { CrowdLoad, Load, LoadResult } from './generator/load.ts';
 import {
   type BrokerProcess,
@@ -82,7 +82,7 @@ async function rates(one: Case, ours: BrokerProcess, theirs: BrokerProcess | und
     if (theirs) them.push(await runLoad(one.load(theirs.port, theirs.pid)));
   }
   const value = medianOf(us, 'rate');
-  const figure: Figure = { name: one.name, value, unit: one.unit, spread: spreadOf(us, 'rate') };
+  const figure: Figure = { name: one.name, value, unit: one.unit, spread: spreadOf(valuesOf(us, 'rate')) };
   if (!theirs) return [figure];
   const floor = { name: one.peer, value: medianOf(them, 'rate') };
   const ratio = value / floor.value;
@@ -107,7 +107,7 @@ function cpu({ name, peer, target }: Case, us: readonly LoadResult[], them: read
       name: `${name}: processor time a message`,
       value,
       unit: 'µs',
-      spread: spreadOf(us, 'cpuMicros'),
+      spread: spreadOf(valuesOf(us, 'cpuMicros')),
       floor,
       ratio,
       target: { ratio: 1 / target, met: ratio <= 1 / target },
@@ -116,12 +116,11 @@ function cpu({ name, peer, target }: Case, us: readonly LoadResult[], them: read
 }
 
 function medianOf(results: readonly LoadResult[], what: keyof LoadResult): number {
-  return median(results.map((result) => result[what]));
+  return median(valuesOf(results, what));
 }
 
-function spreadOf(results: readonly LoadResult[], what: keyof LoadResult): readonly [number, number] {
-  const values = results.map((result) => result[what]);
-  return [Math.min(...values), Math.max(...values)];
+function valuesOf(results: readonly LoadResult[], what: keyof LoadResult): readonly number[] {
+  return results.map((result) => result[what]);
 }
 
 /** What a device sees of the durability, below the limit. */
