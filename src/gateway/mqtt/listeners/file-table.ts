@@ -13,7 +13,7 @@ const WAKE_UP_MS = 1;
  * Has the kernel's table of this process's open files grow before it is full, in a thread that nobody waits for.
  *
  * Linux doubles the table when a descriptor beyond its end is asked for, and whoever asks waits until no core can look at the old one any
- * more, where the process has threads: 10 to 30 ms, on a busy machine 0.7 s. The event loop would wait so in `accept`, at every power of two.
+ * more, where the process has threads: 10 to 60 ms, on a busy machine 0.7 s. The event loop would wait so in `accept`, at every power of two.
  * So somebody else asks first: what is left of the table is taken, the next file is opened in a thread of libuv, which then waits, and what
  * was taken is given back before the event loop goes on.
  */
