@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { RECORDS_LIMITS, type RecordEntry, type Records, type Transaction } from './records.ts';
+import { RECORDS_LIMITS, type RecordEntry, type Records, type RecordsError, type Transaction } from './records.ts';
 
 const bytes = (text: string) => Buffer.from(text);
 const put = (key: string, value = key, space = 'things') =>
@@ -359,6 +359,50 @@ export function recordsConformance(engine: string, open: (directory: string) => 
             assert.deepEqual(show(await records.range(space, { limit: 100 })), show(expected));
           }),
           { numRuns: 40 },
+        );
+      }));
+
+    test('puts on a condition, alone and with others, leave what a map and a list of changes would hold', () =>
+      withRecords(async (records) => {
+        const step = fc.record({
+          key: fc.constantFrom('a', 'b', 'c'),
+          is: fc.constantFrom('absent' as const, 'as read' as const, 'as it was before' as const),
+          // Values beyond a kilobyte may be kept elsewhere.
+          valueBytes: fc.constantFrom(0, 10, 2000),
+          along: fc.option(fc.constantFrom('a', 'd')),
+        });
+        let run = 0;
+        await fc.assert(
+          fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
+            const space = `run${run++}`;
+            await records.watchChanges(space);
+            const model = new Map<string, { readonly version: number; readonly value: string }>();
+            const changes: string[] = [];
+            for (const { key, is, valueBytes, along } of steps) {
+              const [current, value] = [model.get(key)?.version, 'v'.repeat(valueBytes)];
+              const asked = is === 'absent' ? is : is === 'as read' ? (current ?? 1) : (current ?? 2) - 1;
+              const writes = [put(key, value, space), ...(along ? [put(along, 'x', space)] : [])];
+              const committed = records.commit({ conditions: [{ space, key: bytes(key), is: asked }], writes });
+              if (asked !== (current ?? 'absent')) {
+                await assert.rejects(committed, (error: RecordsError) => error.fields?.index === 0);
+                continue;
+              }
+              const version = await committed;
+              model.set(key, { version, value });
+              if (along) model.set(along, { version, value: 'x' });
+              changes.push(`${version} ${key}=${value}`, ...(along ? [`${version} ${along}=x`] : []));
+            }
+            for (const [key, { version, value }] of model) {
+              const found = await records.get(space, bytes(key));
+              assert.deepEqual([found?.version, found?.value.toString()], [version, value]);
+            }
+            const told = await records.changes(space, 0, 100);
+            assert.deepEqual(
+              told.map((change) => `${change.version} ${change.key.toString()}=${change.value?.toString()}`),
+              changes,
+            );
+          }),
+          { numRuns: 60 },
         );
       }));
   });

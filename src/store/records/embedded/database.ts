@@ -5,27 +5,31 @@
  *     spaces    name -> id, and whether a change feed is kept; the tables of each are in space.ts
  *
  * `user_version` is the schema's version (S4). WAL with synchronous=FULL: a commit returns after the sync of the log (S1).
+ * `records.lock` beside it is held as long as it is open: its state is kept in memory too, so that nobody else may write it.
  */
 import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { DomainError, messageOf } from '../../../base/index.ts';
-import type { Change, Condition, KeyRange, RecordEntry, RecordsErrorCode, RowWrite, Transaction } from '../records.ts';
+import type {
+  Change,
+  Condition,
+  KeyRange,
+  RecordEntry,
+  RecordsErrorCode,
+  RowWrite,
+  Transaction,
+  Write,
+} from '../records.ts';
+import { Checkpoints, restoreLog, type Sync } from './checkpoints.ts';
 import type { Failure, WriteRequest } from './protocol.ts';
 import { Space } from './space.ts';
 
 /** 1 had no long values apart. */
 export const SCHEMA_VERSION = 2;
 
-/**
- * Pages in the log that are worth a checkpoint: some 8 µs of processor time a page and 16 of the disk's, and three syncs. 4,096 made
- * each put of 64 writers wait up to 60 ms where keys are random, and cost a tenth less.
- */
-const CHECKPOINT_PAGES = 256;
-/** Rows after which there is one however few pages they took, lest the log grow long before it shows that others take more. */
-const CHECKPOINT_ROWS_MAX = 2048;
-/** With so many pages SQLite makes one within the commit: only what writes thousands of them at once gets there. */
-const COMMITTED_PAGES_MAX = 4096;
+/** Beside the file; empty. */
+const LOCK_FILE = 'records.lock';
 const PAGE_BYTES = 4096;
 const PAGE_CACHE_BYTES = 16 * 1024 * 1024;
 
@@ -45,37 +49,51 @@ const SQLITE_BUSY = 5;
 
 export class Database {
   readonly #db: DatabaseSync;
+  readonly #lock: DatabaseSync;
+  readonly #checkpoints: Checkpoints;
   readonly #statements = new Map<string, StatementSync>();
   #spaces = new Map<string, Space>();
   #version = 0;
-  /** Rows that were written since the last checkpoint, one of several pages as so many: SQLite does not tell how long its log is. */
-  #rows = 0;
-  /** After so many the next one is due; a row may take a few pages, as long as nothing else is known. */
-  #rowsDue = CHECKPOINT_PAGES / 4;
 
-  private constructor(db: DatabaseSync) {
+  private constructor(db: DatabaseSync, lock: DatabaseSync, checkpoints: Checkpoints) {
     this.#db = db;
+    this.#lock = lock;
+    this.#checkpoints = checkpoints;
   }
 
   /**
    * Opens the file, making it and its folder when they are not there.
    * @throws DomainError `format-too-new`, `records-failed`
    */
-  static open(file: string, { pagesMax, pageCacheBytes = PAGE_CACHE_BYTES }: DatabaseLimits): Database {
+  static open(file: string, { pagesMax, pageCacheBytes = PAGE_CACHE_BYTES }: DatabaseLimits, sync?: Sync): Database {
+    let lock: DatabaseSync | undefined;
     let db: DatabaseSync | undefined;
     try {
       mkdirSync(dirname(file), { recursive: true });
+      lock = lockFile(join(dirname(file), LOCK_FILE));
+      restoreLog(file);
       db = new DatabaseSync(file);
-      const database = new Database(db);
-      database.#prepareFile(file);
+      prepareFile(db, file);
       db.exec(`PRAGMA cache_size = -${pageCacheBytes / 1024}`);
       if (pagesMax !== undefined) db.exec(`PRAGMA max_page_count = ${pagesMax}`);
+      const database = new Database(db, lock, new Checkpoints(file, db, sync));
       database.#load();
       return database;
     } catch (error) {
       db?.close();
+      lock?.close();
       if (error instanceof DomainError) throw error;
       throw new DomainError('records-failed', openingMessage(file, error), { cause: error });
+    }
+  }
+
+  /** Lets several reads share one look at the log: alone, each makes its own. */
+  reading(reads: () => void): void {
+    this.#run('BEGIN');
+    try {
+      reads();
+    } finally {
+      this.#run('COMMIT');
     }
   }
 
@@ -109,7 +127,9 @@ export class Database {
       const outcomes = requests.map((request) => this.#write(request));
       if (this.#version !== before) this.#run('UPDATE meta SET version = ?', this.#version);
       this.#run('COMMIT');
-      for (const request of requests) this.#rows += rowsOf(request);
+      for (let i = 0; i < requests.length; i++) {
+        if ('version' in outcomes[i]!) this.#checkpoints.wrote(rowsOf(requests[i]!));
+      }
       return outcomes;
     } catch (error) {
       this.#rollBack();
@@ -118,56 +138,23 @@ export class Database {
   }
 
   /**
-   * Moves pages from the log to the file, once there are enough of them. To be called when those who wrote have been answered: it lasts
-   * as long as many commits.
+   * Moves pages from the log to the file, once there are enough of them. To be called when those who wrote have been answered.
    *
-   * @throws DomainError `records-full`, `records-failed`: what was written stands in the log as before
+   * @returns resolved when they are durable there @throws DomainError `records-full`, `records-failed`: what was written stands in the log as before
    */
-  checkpointIfDue(): void {
-    if (this.#rows < this.#rowsDue) return;
+  async checkpointIfDue(): Promise<void> {
     try {
-      const { log } = this.#statement('PRAGMA wal_checkpoint(PASSIVE)').get() as { readonly log: number };
-      // As many pages a row as there were this time.
-      this.#rowsDue = Math.min(CHECKPOINT_ROWS_MAX, (CHECKPOINT_PAGES * this.#rows) / Math.max(1, log));
-      this.#rows = 0;
+      await this.#checkpoints.makeIfDue();
     } catch (error) {
       throw new DomainError(codeOf(error), messageOf(error), { cause: error });
     }
   }
 
-  close(): void {
+  async close(): Promise<void> {
+    await this.#checkpoints.end();
     this.#db.close();
-  }
-
-  #prepareFile(file: string): void {
-    // Exclusive before WAL: no shared-memory file, and a second process is refused instead of reading stale caches.
-    this.#db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL');
-    this.#db.exec(`PRAGMA wal_autocheckpoint = ${COMMITTED_PAGES_MAX}`);
-    const version = this.#db.prepare('PRAGMA user_version').get()!.user_version as number;
-    if (version > SCHEMA_VERSION) {
-      const message = `${file} has format ${version}; this release reads up to ${SCHEMA_VERSION}: use a newer one`;
-      throw new DomainError('format-too-new', message);
-    }
-    if (version === 0) this.#createSchema();
-    else if (version === 1) this.#partLongValues();
-  }
-
-  /** From schema 1: what is long there stays beside its key until it is written again. */
-  #partLongValues(): void {
-    const spaces = this.#db.prepare('SELECT id FROM spaces').all();
-    const changes = spaces.map(({ id }) => `ALTER TABLE space_${id} ADD COLUMN long INTEGER;`);
-    this.#db.exec(`BEGIN IMMEDIATE; ${changes.join(' ')} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
-  }
-
-  #createSchema(): void {
-    this.#db.exec(`
-      BEGIN IMMEDIATE;
-      CREATE TABLE meta (version INTEGER NOT NULL) STRICT;
-      INSERT INTO meta VALUES (0);
-      CREATE TABLE spaces (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, feed INTEGER NOT NULL) STRICT;
-      PRAGMA user_version = ${SCHEMA_VERSION};
-      COMMIT;
-    `);
+    this.#checkpoints.closeFile();
+    this.#lock.close();
   }
 
   #load(): void {
@@ -210,18 +197,33 @@ export class Database {
   }
 
   #commit({ conditions = [], writes }: Transaction): Outcome {
+    // What most who have read an item ask for: to write it if it is as it was.
+    const over = conditions.length === 1 ? sameRecord(conditions[0]!, writes[0]) : undefined;
+    if (over) return this.#commitOver(over, writes);
     const index = conditions.findIndex((condition) => !this.#holds(condition));
-    if (index >= 0) {
-      const { space, is } = conditions[index]!;
-      return { failure: { code: 'condition-failed', message: `condition ${index} (${is} in ${space}) failed`, index } };
-    }
+    if (index >= 0) return failed(conditions[index]!, index);
     const version = ++this.#version;
-    let position = 0;
-    for (const write of writes) {
-      if (write.kind !== 'deleteRange') this.#apply(write, version, position++);
-      else position += this.#spaces.get(write.space)?.deleteRange(write.from, write.to, version, position) ?? 0;
-    }
+    this.#applyAll(writes, version, 0);
     return { version };
+  }
+
+  #commitOver({ condition, put, is }: Over, writes: readonly Write[]): Outcome {
+    const version = this.#version + 1;
+    const space = is === 'absent' ? this.#spaceToWrite(put.space) : this.#spaces.get(put.space);
+    if (!space?.putOver(put.key, put.value, version, is)) return failed(condition, 0);
+    this.#version = version;
+    space.tell(version, 0, put.key, put.value);
+    if (writes.length > 1) this.#applyAll(writes.slice(1), version, 1);
+    return { version };
+  }
+
+  /** @param position  of the first of them in its commit */
+  #applyAll(writes: readonly Write[], version: number, position: number): void {
+    let at = position;
+    for (const write of writes) {
+      if (write.kind !== 'deleteRange') this.#apply(write, version, at++);
+      else at += this.#spaces.get(write.space)?.deleteRange(write.from, write.to, version, at) ?? 0;
+    }
   }
 
   #holds({ space, key, is }: Condition): boolean {
@@ -274,6 +276,66 @@ export class Database {
     }
     return statement;
   }
+}
+
+/** Holds a file for this process until it is closed, or the process ends. @throws Error  SQLITE_BUSY where somebody else holds it */
+function lockFile(file: string): DatabaseSync {
+  const lock = new DatabaseSync(file);
+  try {
+    lock.exec('BEGIN EXCLUSIVE');
+    return lock;
+  } catch (error) {
+    lock.close();
+    throw error;
+  }
+}
+
+/** Brings the file to this release's schema. @throws DomainError `format-too-new` */
+function prepareFile(db: DatabaseSync, file: string): void {
+  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0');
+  const version = db.prepare('PRAGMA user_version').get()!.user_version as number;
+  if (version > SCHEMA_VERSION) {
+    const message = `${file} has format ${version}; this release reads up to ${SCHEMA_VERSION}: use a newer one`;
+    throw new DomainError('format-too-new', message);
+  }
+  if (version === 0) createSchema(db);
+  else if (version === 1) partLongValues(db);
+}
+
+function createSchema(db: DatabaseSync): void {
+  db.exec(`
+    BEGIN IMMEDIATE;
+    CREATE TABLE meta (version INTEGER NOT NULL) STRICT;
+    INSERT INTO meta VALUES (0);
+    CREATE TABLE spaces (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, feed INTEGER NOT NULL) STRICT;
+    PRAGMA user_version = ${SCHEMA_VERSION};
+    COMMIT;
+  `);
+}
+
+/** From schema 1: what is long there stays beside its key until it is written again. */
+function partLongValues(db: DatabaseSync): void {
+  const spaces = db.prepare('SELECT id FROM spaces').all();
+  const changes = spaces.map(({ id }) => `ALTER TABLE space_${id} ADD COLUMN long INTEGER;`);
+  db.exec(`BEGIN IMMEDIATE; ${changes.join(' ')} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+}
+
+/** A record that is to be put where it has one version, or where there is none. */
+interface Over {
+  readonly condition: Condition;
+  readonly put: Extract<Write, { readonly kind: 'put' }>;
+  readonly is: number | 'absent';
+}
+
+/** @returns `undefined` where the write is no put, or not of the record whose version the condition asks for */
+function sameRecord(condition: Condition, write: Write | undefined): Over | undefined {
+  const { space, key, is } = condition;
+  if (is === 'present' || write?.kind !== 'put' || write.space !== space) return undefined;
+  return Buffer.compare(write.key, key) === 0 ? { condition, put: write, is } : undefined;
+}
+
+function failed({ space, is }: Condition, index: number): Outcome {
+  return { failure: { code: 'condition-failed', message: `condition ${index} (${is} in ${space}) failed`, index } };
 }
 
 /** How many rows a request counts for. */

@@ -59,8 +59,10 @@ export class Space {
   }
 
   get(key: Uint8Array): RecordEntry | undefined {
-    const row = this.#statement('get', () => `SELECT ${this.#columns} WHERE key = ?`).get(key);
-    return row && { key, value: row.value as Uint8Array, version: row.version as Version };
+    const row = this.#statement('get', () => `SELECT ${this.#columns} WHERE key = ?`, 'arrays').get(key);
+    if (row === undefined) return undefined;
+    const [value, version] = row as unknown as readonly [Uint8Array, Version];
+    return { key, value, version };
   }
 
   versionOf(key: Uint8Array): Version | undefined {
@@ -100,14 +102,33 @@ export class Space {
   }
 
   put(key: Uint8Array, value: Uint8Array, version: Version): void {
-    const isLong = key.length + value.length > BESIDE_KEY_BYTES_MAX;
+    const isApart = isLong(key, value);
     this.#deleteLong(key);
     const put = this.#statement(
       'put',
       () => `INSERT INTO space_${this.id} VALUES (?, ?, ?, ?)
              ON CONFLICT (key) DO UPDATE SET value = excluded.value, version = excluded.version, long = excluded.long`,
     );
-    put.run(key, isLong ? APART : value, version, isLong ? this.#putLong(value) : null);
+    put.run(key, isApart ? APART : value, version, isApart ? this.#putLong(value) : null);
+  }
+
+  /**
+   * Puts where the record has this version, or where there is none: with one descent of the tree instead of two.
+   * @returns false: it is otherwise, and nothing was written
+   */
+  putOver(key: Uint8Array, value: Uint8Array, version: Version, is: Version | 'absent'): boolean {
+    const { id } = this;
+    if (this.#hasLong || isLong(key, value)) {
+      if ((this.versionOf(key) ?? 'absent') !== is) return false;
+      this.put(key, value, version);
+      return true;
+    }
+    if (is === 'absent') {
+      const sql = () => `INSERT INTO space_${id} VALUES (?, ?, ?, NULL) ON CONFLICT (key) DO NOTHING`;
+      return this.#statement('put new', sql).run(key, value, version).changes === 1;
+    }
+    const sql = () => `UPDATE space_${id} SET value = ?, version = ? WHERE key = ? AND version = ?`;
+    return this.#statement('put over', sql).run(value, version, key, is).changes === 1;
   }
 
   delete(key: Uint8Array): void {
@@ -212,4 +233,8 @@ export class Space {
     }
     return statement;
   }
+}
+
+function isLong(key: Uint8Array, value: Uint8Array): boolean {
+  return key.length + value.length > BESIDE_KEY_BYTES_MAX;
 }

@@ -79,22 +79,28 @@ function serve(database: Database, requests: readonly Identified<Request>[]): vo
     answerWrites(database, writes.slice(i, i + GROUP_REQUESTS_MAX));
     checkpoint(database);
   }
-  if (close !== undefined) shutDown(database, close);
+  if (close !== undefined) void shutDown(database, close);
 }
 
 function answerReads(database: Database, reads: readonly Identified<ReadRequest>[]): void {
   if (reads.length === 0) return;
-  for (const { id, request } of reads) {
-    try {
-      answerRead(database, id, request);
-    } catch (error) {
-      writeFailure(out, id, failureOf(error));
-    }
-  }
+  const answer = () => {
+    for (const read of reads) answerRead(database, read);
+  };
+  if (reads.length === 1) answer();
+  else database.reading(answer);
   out.sendTo(port);
 }
 
-function answerRead(database: Database, id: number, request: ReadRequest): void {
+function answerRead(database: Database, { id, request }: Identified<ReadRequest>): void {
+  try {
+    writeRead(database, id, request);
+  } catch (error) {
+    writeFailure(out, id, failureOf(error));
+  }
+}
+
+function writeRead(database: Database, id: number, request: ReadRequest): void {
   switch (request.kind) {
     case 'get': {
       const entry = database.get(request.space, request.key);
@@ -129,13 +135,9 @@ function answerWrites(database: Database, writes: readonly Identified<WriteReque
   out.sendTo(port);
 }
 
+/** Goes on beside what comes next, once it has copied. */
 function checkpoint(database: Database): void {
-  if (broken) return;
-  try {
-    database.checkpointIfDue();
-  } catch (error) {
-    stopWriting(failureOf(error));
-  }
+  if (!broken) database.checkpointIfDue().catch((error: unknown) => stopWriting(failureOf(error)));
 }
 
 function stopWriting(failure: Failure): void {
@@ -153,9 +155,9 @@ function outcomesOf(database: Database, writes: readonly Identified<WriteRequest
   }
 }
 
-function shutDown(database: Database, id: number): void {
+async function shutDown(database: Database, id: number): Promise<void> {
   try {
-    database.close();
+    await database.close();
     out.uint32(id).byte(0);
   } catch (error) {
     writeFailure(out, id, failureOf(error));
