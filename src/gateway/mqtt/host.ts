@@ -1,9 +1,10 @@
 import type { Clock } from '../../base/index.ts';
 import type * as mqtt from '../../codec/mqtt/index.ts';
-import type { Broker, ClientWatcher, DeviceAccess, DisconnectReason, Leaving } from '../../services/iot/index.ts';
+import type { Broker, ClientWatcher, DeviceAccess } from '../../services/iot/index.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import type { Addresses } from './addresses.ts';
 import type { CommitBudget, WaitingBudget } from './budget.ts';
+import type { Holder } from './connected.ts';
 import type { Connection } from './connection.ts';
 import type { MqttGauges } from './gauges.ts';
 import type { KeepAlives } from './keep-alive.ts';
@@ -37,20 +38,9 @@ export interface ConnectionHost {
    */
   claim(connection: Connection): boolean;
   /** Its client id is free again, if it had it. */
-  release(connection: Connection): void;
+  release(connection: Holder): void;
   /** Its socket is gone. */
   closed(connection: Connection): void;
   /** Listens to the errors of all sockets. */
   readonly socketFailed: (error: Error) => void;
-}
-
-/** Why a connection ends, as far as the client is told. */
-export interface Ending {
-  readonly reasonCode: number;
-  /** The same for those who watch. */
-  readonly reason: DisconnectReason;
-  readonly will: Leaving['will'];
-  /** For people, on the client's side. */
-  readonly reasonString?: string;
-  readonly serverReference?: string;
 }

@@ -8,7 +8,8 @@ import {
 } from '../../services/iot/index.ts';
 import { AckQueue } from './ack-queue.ts';
 import type { Waiting } from './budget.ts';
-import type { ConnectionHost, Ending } from './host.ts';
+import type { Ending } from './ending.ts';
+import type { ConnectionHost } from './host.ts';
 import { AS_PUBREC, type Output } from './output.ts';
 import { isTooLong } from './subscribe.ts';
 import { TopicAliases } from './topic-aliases.ts';
@@ -50,21 +51,28 @@ export class Inbound {
     return this.#acks.failure;
   }
 
-  /** So much waits for its commit that no more should be read. */
-  get isFull(): boolean {
-    const { limits } = this.#host;
-    return this.#acks.size >= limits.inFlightInMax || this.#acks.bytes >= limits.inFlightInBytesMax;
+  /**
+   * So much waits for its commit, of this client or of all together, that no more should be read.
+   *
+   * @param answers  of other packets, that wait for a commit too
+   */
+  isHeldUp(answers: number): boolean {
+    const { limits, budget } = this.#host;
+    const { size, bytes } = this.#acks;
+    if (Math.max(size, answers) >= limits.inFlightInMax || bytes >= limits.inFlightInBytesMax) return true;
+    if (bytes === 0 || !budget.isFull) return false;
+    budget.wait(this.#sender);
+    return true;
   }
 
-  /** Half of what may wait is committed again. */
-  get hasRoom(): boolean {
-    const { limits } = this.#host;
-    return this.#acks.size <= limits.inFlightInMax / 2 && this.#acks.bytes <= limits.inFlightInBytesMax / 2;
-  }
-
-  /** Something waits for its commit. */
-  get isWaiting(): boolean {
-    return this.#acks.bytes > 0;
+  /** Half of what may wait is committed again, and of all together not too much waits. */
+  mayGoOn(answers: number): boolean {
+    const { limits, budget } = this.#host;
+    const { size, bytes } = this.#acks;
+    if (Math.max(size, answers) > limits.inFlightInMax / 2 || bytes > limits.inFlightInBytesMax / 2) return false;
+    if (!budget.isFull) return true;
+    budget.wait(this.#sender);
+    return false;
   }
 
   /** @param source  where the packet was decoded from @throws MqttError  close the connection */

@@ -1,8 +1,8 @@
 import * as mqtt from '../../codec/mqtt/index.ts';
 import type { AuthenticationStep, ClientPermissions } from '../../services/iot/index.ts';
 import { type Decider, follow } from './decider.ts';
+import type { Ending } from './ending.ts';
 import type { Handshake } from './handshake.ts';
-import type { Ending } from './host.ts';
 
 const { Reason } = mqtt;
 

@@ -17,6 +17,7 @@ import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { WireServer } from '../../wire/index.ts';
 import { Addresses } from './addresses.ts';
 import { CommitBudget, WaitingBudget } from './budget.ts';
+import type { Holder } from './connected.ts';
 import { Connection } from './connection.ts';
 import { type MqttGauges, mqttGauges } from './gauges.ts';
 import type { ConnectionHost } from './host.ts';
@@ -202,7 +203,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     return before.takeovers.take(now);
   }
 
-  release(connection: Connection): void {
+  release(connection: Holder): void {
     if (this.#byClientId.get(connection.clientId) !== connection) return;
     this.#byClientId.delete(connection.clientId);
     this.gauges.connections.set(this.#byClientId.size);
