@@ -8,16 +8,7 @@ import {
   type DeviceAccess,
   OPEN_ACCESS,
 } from '../../src/services/iot/index.ts';
-import { connect, openRig, publish, RawClient, type Rig } from './harness.ts';
-
-/** The value of a counter in the Prometheus text. */
-function metric(rig: Rig, name: string): number {
-  const line = rig.metrics
-    .render()
-    .split('\n')
-    .find((one) => one.startsWith(`${name} `) || one.startsWith(`${name}{`));
-  return Number(line?.split(' ').at(-1) ?? 0);
-}
+import { connect, metric, openRig, publish, RawClient, type Rig } from './harness.ts';
 
 const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
 

@@ -165,6 +165,15 @@ export async function openRig(given: RigOptions = {}, directory?: string): Promi
   };
 }
 
+/** The value of a counter in the Prometheus text. */
+export function metric(rig: Rig, name: string): number {
+  const line = rig.metrics
+    .render()
+    .split('\n')
+    .find((one) => one.startsWith(`${name} `) || one.startsWith(`${name}{`));
+  return Number(line?.split(' ').at(-1) ?? 0);
+}
+
 /** A client of our own codec that sees every packet, and can send bytes of any kind. */
 export class RawClient implements AsyncDisposable {
   readonly socket: Socket;

@@ -26,7 +26,6 @@ export type Reply = Exclude<mqtt.Packet, mqtt.PublishPacket>;
 /** The connection of a client that is connected. */
 export interface Holder extends Carrier, Sender, Subscribing, Renewing, PermissionsListener {
   readonly host: ConnectionHost;
-  readonly clientId: string;
   send(packet: Reply): void;
   end(ending: Ending): void;
   close(): void;
@@ -119,11 +118,9 @@ export class Connected {
 
   /** The connection no longer carries its session. */
   leave(): void {
-    const { host } = this.#connection;
     this.inbound.drop();
     this.#unwatch?.();
-    host.release(this.#connection);
-    this.departure.carryOut(host, this);
+    this.departure.carryOut(this.#connection.host, this);
   }
 
   #asClient(): Client {

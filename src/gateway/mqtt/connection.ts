@@ -333,7 +333,7 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
     this.close();
   }
 
-  /** Ends the connection; an MQTT 5 client is told why. */
+  /** Ends the connection; an MQTT 5 client is told why. Its will and session are done with when this returns. */
   end(ending: Ending): void {
     if (this.#state.kind === 'closing' || this.#state.kind === 'closed') return;
     if (this.#state.kind === 'connected') {
@@ -342,9 +342,13 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
       if (this.version === 5) this.write(goodBye(ending));
     }
     this.close();
+    this.host.departures.settle(this.#clientId);
   }
 
-  /** Writes what is left and closes; a peer that does not take it in time is cut off. */
+  /**
+   * Writes what is left and closes; a peer that does not take it in time is cut off. Of a connected client that has gone by itself, will and
+   * session have their turn.
+   */
   close(): void {
     const before = this.#state;
     if (before.kind === 'closing' || before.kind === 'closed') return;
@@ -358,10 +362,11 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
     this.#socket.resume();
   }
 
-  /** What has waited for a commit is told to nobody any more. */
   #leave(before: State): void {
+    // What has waited for a commit is told to nobody any more.
     this.#deferred.drop();
-    if (before.kind === 'connected') before.leave();
+    this.host.release(this);
+    if (before.kind === 'connected') this.host.departures.add(before);
     else if (before.kind === 'entering') before.entry.giveUp();
   }
 
@@ -375,7 +380,6 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
     const before = this.#state;
     this.#state = { kind: 'closed' };
     this.#leave(before);
-    this.host.release(this);
   }
 
   drained(): void {

@@ -4,8 +4,8 @@ import type { Broker, ClientWatcher, DeviceAccess } from '../../services/iot/ind
 import type { Logger } from '../../telemetry/index.ts';
 import type { Addresses } from './addresses.ts';
 import type { CommitBudget, WaitingBudget } from './budget.ts';
-import type { Holder } from './connected.ts';
 import type { Connection } from './connection.ts';
+import type { Departures } from './departures.ts';
 import type { MqttGauges } from './gauges.ts';
 import type { KeepAlives } from './keep-alive.ts';
 import type { MqttLimits } from './limits.ts';
@@ -25,6 +25,7 @@ export interface ConnectionHost {
   readonly keepAlives: KeepAlives;
   readonly budget: CommitBudget;
   readonly waiting: WaitingBudget;
+  readonly departures: Departures;
   readonly outputRoom: OutputRoom;
   readonly topics: mqtt.TopicCache;
   /** A client id that no client has. */
@@ -38,7 +39,7 @@ export interface ConnectionHost {
    */
   claim(connection: Connection): boolean;
   /** Its client id is free again, if it had it. */
-  release(connection: Holder): void;
+  release(connection: Connection): void;
   /** Its socket is gone. */
   closed(connection: Connection): void;
   /** Listens to the errors of all sockets. */

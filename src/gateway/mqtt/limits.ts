@@ -32,6 +32,11 @@ export const MQTT_LIMITS = {
    * has read would make the kernel reset the connection before it has our last packet.
    */
   closeTimeoutMs: 5_000,
+  /**
+   * Time of a turn of the event loop for what clients leave behind that go by themselves (will, session, presence), 0.1 ms each: a fleet
+   * that leaves at once takes turns.
+   */
+  closingTurnMs: 8,
   /** Whole packets, both ways; told to MQTT 5 clients. A payload of 128 KiB and its topic and properties fit. */
   packetBytesMax: 256 * 1024,
   /** QoS 1 and 2 messages of one client that wait for their commit: the Receive Maximum that MQTT 5 clients are told. */

@@ -17,8 +17,8 @@ import type { Logger, Metrics } from '../../telemetry/index.ts';
 import type { WireServer } from '../../wire/index.ts';
 import { Addresses } from './addresses.ts';
 import { CommitBudget, WaitingBudget } from './budget.ts';
-import type { Holder } from './connected.ts';
 import { Connection } from './connection.ts';
+import { Departures } from './departures.ts';
 import { type MqttGauges, mqttGauges } from './gauges.ts';
 import type { ConnectionHost } from './host.ts';
 import { KeepAlives } from './keep-alive.ts';
@@ -113,6 +113,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
   readonly keepAlives: KeepAlives;
   readonly budget: CommitBudget;
   readonly waiting: WaitingBudget;
+  readonly departures: Departures;
   readonly outputRoom: OutputRoom;
   readonly topics = new mqtt.TopicCache();
   readonly addresses: Addresses;
@@ -151,6 +152,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     this.budget = new CommitBudget(this.limits.commitBytesMax);
     this.waiting = new WaitingBudget(this.limits.waitingBytesMax, this.turn, () => this.#makeRoom());
     this.outputRoom = { bytesMax: this.limits.outboundBytesMax, budget: this.waiting };
+    this.departures = new Departures(this.clock, this.turn, this.limits.closingTurnMs);
     this.addresses = new Addresses(this.clock, this.limits);
     this.gauges = mqttGauges(options.metrics);
     this.#random = options.random;
@@ -185,6 +187,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
   }
 
   claim(connection: Connection): boolean {
+    this.departures.settle(connection.clientId);
     const before = this.#byClientId.get(connection.clientId);
     if (before && !this.#mayTakeOver(before, connection)) return false;
     before?.takenOver();
@@ -203,7 +206,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     return before.takeovers.take(now);
   }
 
-  release(connection: Holder): void {
+  release(connection: Connection): void {
     if (this.#byClientId.get(connection.clientId) !== connection) return;
     this.#byClientId.delete(connection.clientId);
     this.gauges.connections.set(this.#byClientId.size);
@@ -211,6 +214,8 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
 
   /** Too much waits: those for whom most does go, the others keep what they have. */
   #makeRoom(): void {
+    // What is kept for those who have left goes first.
+    this.departures.settleAll();
     const waiting = Array.from(this.#open, (connection) => ({ connection, bytes: connection.waitingBytes }));
     const behind = waiting.filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes);
     let clients = 0;
@@ -319,6 +324,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
         for (const { client } of byClientId.values()) if (client) yield client;
       },
       disconnect: (clientId, { publishesWill = true, endsSession = false } = {}) => {
+        this.departures.settle(clientId);
         const connection = byClientId.get(clientId);
         connection?.dismiss(publishesWill, endsSession);
         return connection !== undefined;
@@ -330,6 +336,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     this.successor ??= this.#successorAtEnd;
     for (const listener of this.#listeners) listener.close();
     for (const connection of this.#open) connection.stopReading();
+    this.departures.close();
     await this.broker.drain();
     if (this.#open.size === 0) return;
     const closed = new Promise<void>((resolve) => {
