@@ -136,6 +136,68 @@ test('when too much waits for all clients together, those go for whom most does,
   for (const client of clients) client.socket.destroy();
 });
 
+/** Sends bytes, and waits until the node has read them: each call is one chunk there, as long as it fits into a segment of the loopback. */
+async function sendPart(rig: Rig, client: RawClient, bytes: Buffer): Promise<void> {
+  const received = () => metric(rig, 'millrace_mqtt_received_bytes_total');
+  const before = received();
+  client.write(bytes);
+  await until(() => received() >= before + bytes.length);
+}
+
+test('packets that have come in part count too: newcomers go first, then who has sent most of one', async () => {
+  await using rig = await openRig({ limits: { waitingBytesMax: 400_000 } });
+  const packet = mqtt.encodePacket(publish('a', 'x'.repeat(250_000), { qos: 1 }), 5);
+  const names = ['most', 'less', 'last'];
+  const clients = await Promise.all(names.map((clientId) => RawClient.connected(rig.port, { clientId })));
+  const [most, less, last] = clients;
+  // In memory that grows to the double: 240,000 bytes.
+  for (let at = 0; at < 180_000; at += 60_000) await sendPart(rig, most!, packet.subarray(at, at + 60_000));
+  await sendPart(rig, less!, packet.subarray(0, 60_000));
+  await using newcomer = await RawClient.open(rig.port);
+  const hello = mqtt.encodePacket(connect({ password: Buffer.alloc(60_000), username: 'u' }), 5);
+  await sendPart(rig, newcomer, hello.subarray(0, 40_000));
+  assert.equal(metric(rig, 'millrace_mqtt_crowded_out_total'), 0);
+  await sendPart(rig, last!, packet.subarray(0, 62_000));
+  assert.equal(await newcomer.next(), undefined, 'before CONNECT is there, there is no word but closing');
+  const end = await most!.next();
+  assert.ok(end?.type === 'disconnect' && end.reasonCode === mqtt.Reason.quotaExceeded);
+  assert.equal(metric(rig, 'millrace_mqtt_crowded_out_total'), 2);
+  for (const [client, from] of [[less!, 60_000] as const, [last!, 62_000] as const]) {
+    client.write(packet.subarray(from));
+    assert.equal((await client.next())?.type, 'puback');
+  }
+  for (const client of clients) client.socket.destroy();
+});
+
+test('a newcomer whose access is being decided, with too much behind its CONNECT, is told so', async () => {
+  const access: DeviceAccess = { ...OPEN_ACCESS, connect: () => new Promise(() => {}) };
+  await using rig = await openRig({ access, limits: { waitingBytesMax: 40_000 } });
+  for (const version of [4, 5] as const) {
+    await using client = await RawClient.open(rig.port, version);
+    client.send(connect({ version }), publish('a', 'x'.repeat(50_000)));
+    const connack = await client.next();
+    assert(connack?.type === 'connack');
+    assert.equal(connack.reasonCode, version === 5 ? mqtt.Reason.quotaExceeded : 3);
+  }
+});
+
+test('a packet counts no longer when it is whole, or its connection is gone', async () => {
+  await using rig = await openRig({ limits: { waitingBytesMax: 100_000 } });
+  const packet = mqtt.encodePacket(publish('a', 'x'.repeat(70_000), { qos: 1 }), 5);
+  for (let i = 0; i < 4; i++) {
+    await using client = await RawClient.connected(rig.port, { clientId: `c${i}` });
+    await sendPart(rig, client, packet.subarray(0, 60_000));
+    if (i % 2 === 0) {
+      client.write(packet.subarray(60_000));
+      assert.equal((await client.next())?.type, 'puback');
+    } else {
+      client.socket.destroy();
+      await until(() => rig.gateway.clients.size === 0);
+    }
+  }
+  assert.equal(metric(rig, 'millrace_mqtt_crowded_out_total'), 0);
+});
+
 test('one message that waits for many clients is counted once: they are not too many for it', async () => {
   await using rig = await openRig({ limits: { inFlightOutMax: 1, waitingBytesMax: 300_000 } });
   const clients = await Promise.all(

@@ -63,6 +63,11 @@ export class PacketDecoder implements PacketSource {
     return this.#lastBytes;
   }
 
+  /** Memory of its own, in bytes, once the chunk is released: a packet whose end has not come, and what has not been read. */
+  get heldBytes(): number {
+    return this.#partial.length + this.#chunk.length;
+  }
+
   get lastBuffer(): Buffer {
     return this.#lastBuffer;
   }
@@ -98,6 +103,14 @@ export class PacketDecoder implements PacketSource {
     this.#chunk = this.#position < this.#chunk.length ? Buffer.from(this.#chunk.subarray(this.#position)) : EMPTY;
     this.#position = 0;
     this.#lastBuffer = EMPTY;
+  }
+
+  /** Lets go of all that has come: there is nobody to read it. */
+  forget(): void {
+    this.#chunk = EMPTY;
+    this.#position = 0;
+    this.#partial = EMPTY;
+    this.#partialSize = 0;
   }
 
   #decode(buffer: Buffer, start: number, bodyStart: number, end: number): Packet {

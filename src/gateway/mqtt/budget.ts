@@ -52,8 +52,8 @@ const PLACE_BYTES = 64;
 const FREE_AFTER = 1 / 8;
 
 /**
- * Bytes of all clients together that wait to be read or acknowledged (S5, record 0110). A message that waits for many is in memory once, and
- * counts once. When they reach the limit, room is made at the end of the turn.
+ * Bytes of all clients together that wait to be read or acknowledged, or for the rest of their packet (S5, record 0110). A message that waits
+ * for many is in memory once, and counts once. When they reach the limit, room is made at the end of the turn.
  */
 export class WaitingBudget implements Flushable {
   isScheduled = false;

@@ -40,7 +40,7 @@ import { Output, type OutputOwner } from './output.ts';
 import { Pauses } from './pauses.ts';
 import { encodeFor, type Peer, UNKNOWN_PEER } from './peer.ts';
 import type { TokenBucket } from './rates.ts';
-import { EXPLAINED_BYTES_MAX } from './reason-texts.ts';
+import { CROWDED_OUT, EXPLAINED_BYTES_MAX } from './reason-texts.ts';
 import { OutboundAliases } from './topic-aliases.ts';
 import type { Transport } from './transport.ts';
 import type { Flushable } from './turn.ts';
@@ -72,6 +72,8 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
   readonly #deferred = new Deferred();
   /** Nothing has been received yet. */
   #isFresh = true;
+  /** Bytes of packets that are not handled yet, as the budget knows of them. */
+  #held = 0;
   #timer: Timer | undefined;
 
   constructor(host: ConnectionHost, socket: Transport, arrival: Arrival) {
@@ -176,10 +178,16 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
     this.end({ reasonCode: Reason.quotaExceeded, reason: 'THROTTLED', will: 'publish' });
   }
 
-  /** Bytes that wait for the client to read or acknowledge. */
+  /** It is the one to go, since too much waits for all together. */
+  crowdedOut(): void {
+    if (this.#state.kind === 'entering') return this.#state.entry.crowdedOut();
+    this.end({ reasonCode: Reason.quotaExceeded, reason: 'THROTTLED', will: 'publish', reasonString: CROWDED_OUT });
+  }
+
+  /** Bytes that wait for the client to read, to acknowledge, or to send the rest of a packet. */
   get waitingBytes(): number {
-    const { queuedBytes } = this.output;
-    return this.#state.kind === 'connected' ? queuedBytes + this.#state.keptBytes : 0;
+    if (this.#state.kind !== 'connected') return this.#held;
+    return this.#held + this.output.queuedBytes + this.#state.keptBytes;
   }
 
   groupSettled(): void {
@@ -225,7 +233,6 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
     if (this.#state.kind === 'closing') return;
     this.#decoder.push(chunk);
     const packets = this.process();
-    this.#decoder.release();
     this.#intake.count(packets, chunk.length, this.#address?.throttle);
   }
 
@@ -248,7 +255,17 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
     const state = this.#state;
     // Of this client or of all together, too much waits for its commit.
     if (state.kind === 'connected' && state.inbound.isHeldUp(this.#deferred.size)) this.pauses.pause('commits');
+    this.#decoder.release();
+    this.#countHeld();
     return packets;
+  }
+
+  /** Packets that have come in part, or must wait for one before them, are in memory with what waits for others (record 0110). */
+  #countHeld(): void {
+    const { heldBytes } = this.#decoder;
+    if (heldBytes === this.#held) return;
+    this.host.waiting.change(heldBytes - this.#held);
+    this.#held = heldBytes;
   }
 
   /** Packets are handled now: none while access is being decided. */
@@ -365,6 +382,8 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
   #leave(before: State): void {
     // What has waited for a commit is told to nobody any more.
     this.#deferred.drop();
+    this.#decoder.forget();
+    this.#countHeld();
     this.host.release(this);
     if (before.kind === 'connected') this.host.departures.add(before);
     else if (before.kind === 'entering') before.entry.giveUp();

@@ -22,6 +22,7 @@ import type { ConnectionHost } from './host.ts';
 import { maySend } from './inbound.ts';
 import { offer, serverKeepAlive, sessionExpiryOf, sessionOffer } from './offer.ts';
 import { type Peer, peerOf } from './peer.ts';
+import { CROWDED_OUT } from './reason-texts.ts';
 import { isTooLong } from './subscribe.ts';
 
 const { Reason } = mqtt;
@@ -120,6 +121,13 @@ export class Entry {
     if (this.#opening) this.#host.broker.sessions.abandon(this.#opening, 'unstored');
     this.#opening = undefined;
     this.#refuse(Reason.serverUnavailable, 'the session cannot be stored now');
+  }
+
+  /** Too much waits for all clients together, and this one is not in yet. */
+  crowdedOut(): void {
+    if (this.#state.kind !== 'greeting') return this.#refuse(Reason.quotaExceeded, CROWDED_OUT);
+    this.#host.gauges.refused.add();
+    this.#entrant.close();
   }
 
   /** The connection ends before the client was told that it is connected: it has no will yet. */

@@ -54,8 +54,8 @@ export const MQTT_LIMITS = {
   /** Bytes of them. */
   queuedBytesMax: 4 * 1024 * 1024,
   /**
-   * Bytes of all clients together that wait to be read, or behind what is to be acknowledged: beyond it those for whom most waits are
-   * disconnected, until an eighth is free. One that does not read has as much as is free at most.
+   * Bytes of all clients together that wait to be read, behind what is to be acknowledged, or for the rest of their packet: beyond it those
+   * who are not connected yet, then those for whom most waits are disconnected, until an eighth is free. One that does not read has as much as is free at most.
    */
   waitingBytesMax: 512 * 1024 * 1024,
   /** Topic aliases a client may use towards us. */

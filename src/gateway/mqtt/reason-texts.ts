@@ -22,6 +22,9 @@ export const DISCONNECT_TEXTS: Readonly<Record<number, string>> = {
   [Reason.useAnotherServer]: 'this server is being drained',
 };
 
+/** Beside `quota exceeded`, where all clients together have too much. */
+export const CROWDED_OUT = 'too much waits for all clients together, and most of it for this one';
+
 /** Longest acknowledgement with a reason string: a client that takes less gets the code alone [MQTT-3.4.2-2, MQTT-3.5.2-2]. */
 export const EXPLAINED_BYTES_MAX = 128;
 

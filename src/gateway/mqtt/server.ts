@@ -212,16 +212,18 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     this.gauges.connections.set(this.#byClientId.size);
   }
 
-  /** Too much waits: those for whom most does go, the others keep what they have. */
+  /** Too much waits: those go who are not let in yet, then those for whom most does; the others keep what they have. */
   #makeRoom(): void {
     // What is kept for those who have left goes first.
     this.departures.settleAll();
     const waiting = Array.from(this.#open, (connection) => ({ connection, bytes: connection.waitingBytes }));
-    const behind = waiting.filter(({ bytes }) => bytes > 0).sort((a, b) => b.bytes - a.bytes);
+    const behind = waiting
+      .filter(({ bytes }) => bytes > 0)
+      .sort((a, b) => rankOf(a.connection) - rankOf(b.connection) || b.bytes - a.bytes);
     let clients = 0;
     for (const { connection } of behind) {
       if (this.waiting.isRelieved) break;
-      connection.overrun();
+      connection.crowdedOut();
       clients++;
     }
     this.gauges.crowdedOut.add(clients);
@@ -349,4 +351,9 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     await closed;
     this.keepAlives.close();
   }
+}
+
+/** Who has proved nothing must not make anybody go who has. */
+function rankOf(connection: Connection): number {
+  return connection.isConnected ? 1 : 0;
 }
