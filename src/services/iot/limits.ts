@@ -40,7 +40,7 @@ export const IOT_LIMITS = {
   sessionMessagesMax: 10_000,
   /** Bytes of them on disk: likewise. */
   sessionBytesMax: 16 * 1024 * 1024,
-  /** Bytes on disk of all queues together: likewise. */
+  /** Bytes on disk of all queues together: likewise. The sessions of one principal may have as many as are free: half of them when it is alone. */
   sessionsBytesMax: 4 * 1024 * 1024 * 1024,
   /** Messages of a connected session's queue that are held in memory, beside those in flight. */
   sessionReadyMax: 256,

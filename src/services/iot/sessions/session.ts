@@ -1,7 +1,7 @@
 import type { Dated } from '../../../base/index.ts';
 import type * as mqtt from '../../../codec/mqtt/index.ts';
 import type { Records } from '../../../store/index.ts';
-import type { Gauge, Logger } from '../../../telemetry/index.ts';
+import type { Logger } from '../../../telemetry/index.ts';
 import type { ClientPermissions, LastingProof } from '../access/access.ts';
 import type { CommitGroup, CommitListener, GroupCommit } from '../broker/commit-group.ts';
 import type { RoutedMessage } from '../broker/message.ts';
@@ -12,6 +12,7 @@ import { receiverFrame, retainedFrame } from './frames.ts';
 import type { SessionInstruments } from './instruments.ts';
 import type { ClientSession, SessionLink, Step } from './link.ts';
 import { isUnderWay, Outflow, type OutflowSource, type Outgoing } from './outflow.ts';
+import type { QueueBytes, QueueShare } from './queue-bytes.ts';
 import {
   deleteFilter,
   deleteInbound,
@@ -43,25 +44,9 @@ export interface SessionHost {
   readonly commit: GroupCommit;
   readonly logger: Logger;
   readonly instruments: SessionInstruments;
-  /** Bytes of all queues together. */
-  readonly total: TotalBytes;
+  readonly queueBytes: QueueBytes;
   /** Milliseconds since the epoch. */
   now(): number;
-}
-
-/** Bytes of all queues together, shown as they change. */
-export class TotalBytes {
-  readonly #gauge: Gauge;
-  bytes = 0;
-
-  constructor(gauge: Gauge) {
-    this.#gauge = gauge;
-  }
-
-  add(bytes: number): void {
-    this.bytes += bytes;
-    this.#gauge.set(this.bytes);
-  }
 }
 
 /** A message whose commit is not done. */
@@ -96,8 +81,6 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   tendAt = Number.POSITIVE_INFINITY;
   readonly clientId: string;
   readonly number: number;
-  /** Of the client that has connected last. */
-  principal: string | undefined;
   /** As how many sessions it counts. */
   places = 1;
   expirySeconds: number;
@@ -110,6 +93,8 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   /** It is over: nothing of it is kept any more. */
   isOver = false;
   readonly #host: SessionHost;
+  /** What its principal has of all queues. */
+  #share: QueueShare;
   /** When a message of the queue may have expired, epoch milliseconds; that of a restored queue is not known. */
   #expiryAt = Number.POSITIVE_INFINITY;
   #isPruning = false;
@@ -142,8 +127,20 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     this.disconnectedAt = row.disconnectedAt;
     this.will = row.will;
     this.proof = row.proof;
-    this.principal = row.principal;
+    this.#share = host.queueBytes.join(row.principal, 0);
     this.#sentTo = row.sentTo ?? 0;
+  }
+
+  /** Of the client that has connected last. */
+  get principal(): string | undefined {
+    return this.#share.principal;
+  }
+
+  /** What is queued is the new one's. */
+  set principal(principal: string | undefined) {
+    const { queueBytes } = this.#host;
+    queueBytes.leave(this.#share, this.#bytes);
+    this.#share = queueBytes.join(principal, this.#bytes);
   }
 
   /** Messages that the client has not acknowledged. */
@@ -344,8 +341,11 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
 
   /** Lets go of the counts: its rows are deleted elsewhere. */
   end(): void {
+    if (this.isOver) return;
+    this.#host.queueBytes.leave(this.#share, this.#bytes);
+    this.#messages = 0;
+    this.#bytes = 0;
     this.isOver = true;
-    this.#count(-this.#messages, -this.#bytes);
   }
 
   async read(from: number, to: number): Promise<{ readonly messages: readonly Outgoing[]; readonly to: number }> {
@@ -430,8 +430,13 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     } else if (link) sendOnce(link, retainedFrame(message, 0, identifier, link.version));
   }
 
+  /** Nothing more is queued, for what it has itself or its principal has. */
   get #isFull(): boolean {
-    return this.#messages >= IOT_LIMITS.sessionMessagesMax || this.#bytes >= IOT_LIMITS.sessionBytesMax;
+    return (
+      this.#messages >= IOT_LIMITS.sessionMessagesMax ||
+      this.#bytes >= IOT_LIMITS.sessionBytesMax ||
+      this.#host.queueBytes.isFull(this.#share)
+    );
   }
 
   #queue(
@@ -440,9 +445,9 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
     sent: mqtt.PublishFrame,
     sharedFilter?: string,
   ): CommitGroup | undefined {
-    const { commit, instruments, total } = this.#host;
+    const { commit, instruments } = this.#host;
     // The newest is dropped, as mosquitto does: what was promised first is kept.
-    if (this.#isFull || total.bytes >= IOT_LIMITS.sessionsBytesMax) {
+    if (this.#isFull) {
       instruments.dropped.add();
       if (this.disconnectedAt !== undefined && this.#expiryAt <= this.now()) void this.#prune();
       return undefined;
@@ -540,9 +545,11 @@ export class DurableSession implements ClientSession, CommitListener, Dated, Out
   }
 
   #count(messages: number, bytes: number): void {
+    // Its commits may fail when it is over, and have been taken out of all counts then.
+    if (this.isOver) return;
     this.#messages += messages;
     this.#bytes += bytes;
-    this.#host.total.add(bytes);
+    this.#host.queueBytes.add(this.#share, bytes);
   }
 }
 

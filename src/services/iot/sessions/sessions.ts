@@ -21,6 +21,7 @@ import { Shares } from '../shares.ts';
 import { handOver } from './hand-over.ts';
 import { type SessionInstruments, sessionInstruments } from './instruments.ts';
 import type { SessionLink } from './link.ts';
+import { QueueBytes } from './queue-bytes.ts';
 import {
   burySession,
   deleteRemains,
@@ -35,7 +36,7 @@ import {
   readSessions,
   type WillRow,
 } from './rows.ts';
-import { DurableSession, type SessionHost, type SessionState, TotalBytes, type WillPermissions } from './session.ts';
+import { DurableSession, type SessionHost, type SessionState, type WillPermissions } from './session.ts';
 
 /** What a CONNECT asks of a session. */
 export interface SessionRequest {
@@ -117,8 +118,8 @@ export class Sessions {
     this.#agenda = new Agenda(parts.clock, (session) => this.#look(session));
     const { records, commit, logger } = parts;
     const now = () => this.#time.now();
-    const total = new TotalBytes(this.#instruments.queuedBytes);
-    this.#host = { records, commit, logger, instruments: this.#instruments, total, now };
+    const queueBytes = new QueueBytes(IOT_LIMITS.sessionsBytesMax, this.#instruments.queuedBytes);
+    this.#host = { records, commit, logger, instruments: this.#instruments, queueBytes, now };
   }
 
   /** Reads all sessions, with their subscriptions. @throws IotError unavailable  a row is damaged or of a newer release */
@@ -414,7 +415,8 @@ export class Sessions {
     for await (const [number, packetId] of readInbound(this.#records)) byNumber.get(number)?.restoreInbound(packetId);
     for await (const grave of readGraves(this.#records)) this.#clear(grave);
     this.#instruments.sessions.set(this.size);
-    if (this.size > 0) this.#logger.info('sessions loaded', { sessions: this.size, bytes: this.#host.total.bytes });
+    if (this.size > 0)
+      this.#logger.info('sessions loaded', { sessions: this.size, bytes: this.#host.queueBytes.bytes });
   }
 
   async #loadQueues(byNumber: ReadonlyMap<number, DurableSession>): Promise<void> {
