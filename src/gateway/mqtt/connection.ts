@@ -18,7 +18,7 @@
  *   keeps and all of a packet but a PUBLISH's payload; whoever keeps that copies it (retained messages, rules that deliver, reserved
  *   topics), and what goes to subscribers is encoded before the call returns.
  */
-import type { DomainError, Timer } from '../../base/index.ts';
+import type { Timer } from '../../base/index.ts';
 import * as mqtt from '../../codec/mqtt/index.ts';
 import type {
   Arrival,
@@ -30,7 +30,7 @@ import type {
 import type { Address } from './addresses.ts';
 import { Connected, type Holder, type Reply } from './connected.ts';
 import { Deferred } from './deferred.ts';
-import { type Ending, goodBye } from './ending.ts';
+import { BEHIND, BROKEN, CROWDED, type Ending, goodBye, SILENT, TOO_LARGE, unstored } from './ending.ts';
 import { type Entered, type Entrant, Entry } from './entry.ts';
 import type { ConnectionHost } from './host.ts';
 import { receive } from './input.ts';
@@ -40,7 +40,7 @@ import { Output, type OutputOwner } from './output.ts';
 import { Pauses } from './pauses.ts';
 import { encodeFor, type Peer, UNKNOWN_PEER } from './peer.ts';
 import type { TokenBucket } from './rates.ts';
-import { CROWDED_OUT, EXPLAINED_BYTES_MAX } from './reason-texts.ts';
+import { EXPLAINED_BYTES_MAX } from './reason-texts.ts';
 import { OutboundAliases } from './topic-aliases.ts';
 import type { Transport } from './transport.ts';
 import type { Flushable } from './turn.ts';
@@ -119,11 +119,6 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
     this.#socket.on('close', () => this.#closed());
   }
 
-  /** Another connection has the client id now. */
-  takenOver(): void {
-    this.end({ reasonCode: Reason.sessionTakenOver, reason: 'DUPLICATE_CLIENTID', will: 'publish' });
-  }
-
   /** An operator has asked for the end. */
   dismiss(publishesWill: boolean, endsSession: boolean): void {
     if (endsSession && this.#state.kind === 'connected') this.#state.departure.expirySeconds = 0;
@@ -136,25 +131,10 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
     this.end({ reasonCode: Reason.notAuthorized, reason: as, will: 'publish' });
   }
 
-  /** Another server takes over: the client is told which. */
-  redirect(serverReference: string): void {
-    const reason = 'SERVER_INITIATED_DISCONNECT';
-    this.end({ reasonCode: Reason.useAnotherServer, reason, will: 'delete', serverReference });
-  }
-
-  /** The server goes: reads no more; what waits for a commit is still acknowledged by {@link finish}. */
+  /** The server goes: reads no more; what waits for a commit is still acknowledged before the end. */
   stopReading(): void {
     // One that closes waits for the end of its peer, which has to be read.
     if (this.#state.kind !== 'closing') this.pauses.pause('stopping');
-  }
-
-  /** Says good-bye, with what is still to be written before it. */
-  finish(): void {
-    if (this.#state.kind !== 'connected') return this.close();
-    const { successor } = this.host;
-    const ending = { reason: 'SERVER_INITIATED_DISCONNECT', will: 'defer' } as const;
-    if (successor === undefined) this.end({ ...ending, reasonCode: Reason.serverShuttingDown });
-    else this.end({ ...ending, reasonCode: Reason.useAnotherServer, serverReference: successor });
   }
 
   get isReading(): boolean {
@@ -162,7 +142,7 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
   }
 
   silent(): void {
-    this.end({ reasonCode: Reason.keepAliveTimeout, reason: 'MQTT_KEEP_ALIVE_TIMEOUT', will: 'publish' });
+    this.end(SILENT);
   }
 
   schedule(): void {
@@ -175,13 +155,13 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
 
   overrun(): void {
     this.host.logger.debug('mqtt client does not keep up', { clientId: this.#clientId });
-    this.end({ reasonCode: Reason.quotaExceeded, reason: 'THROTTLED', will: 'publish' });
+    this.end(BEHIND);
   }
 
   /** It is the one to go, since too much waits for all together. */
   crowdedOut(): void {
     if (this.#state.kind === 'entering') return this.#state.entry.crowdedOut();
-    this.end({ reasonCode: Reason.quotaExceeded, reason: 'THROTTLED', will: 'publish', reasonString: CROWDED_OUT });
+    this.end(CROWDED);
   }
 
   /** Bytes that wait for the client to read, to acknowledge, or to send the rest of a packet. */
@@ -214,12 +194,9 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
     if (state.kind === 'connected' && !this.output.isBlocked) state.session.resume();
   }
 
-  /** A store that will take more later (a full disk) is told apart from one that has failed: devices may come again. */
   #commitFailed(failure: unknown): void {
     if (this.#state.kind === 'entering') return this.#state.entry.unstored();
-    const isPassing = (failure as Partial<DomainError> | undefined)?.remedy === 'retry';
-    const reasonCode = isPassing ? Reason.serverBusy : Reason.implementationSpecificError;
-    this.end({ reasonCode, reason: 'SERVER_ERROR', will: 'publish' });
+    this.end(unstored(failure));
   }
 
   #received(chunk: Buffer): void {
@@ -346,7 +323,7 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
   /** A bug of ours, met by this client's packet: it ends this connection and no other. */
   broken(error: unknown): void {
     this.host.logger.error('mqtt packet failed', { clientId: this.#clientId, error });
-    this.end({ reasonCode: Reason.unspecifiedError, reason: 'SERVER_ERROR', will: 'publish' });
+    this.end(BROKEN);
     this.close();
   }
 
@@ -409,8 +386,7 @@ export class Connection implements Holder, Flushable, KeepAliveOwner, OutputOwne
 
   send(packet: Reply): void {
     if (this.write(packet)) return;
-    // The client takes no packet of this size, and cannot go on without it [MQTT-3.1.2-24].
-    this.end({ reasonCode: Reason.packetTooLarge, reason: 'CLIENT_ERROR', will: 'publish' });
+    this.end(TOO_LARGE);
   }
 
   /** False when the packet is larger than the client takes. */

@@ -19,6 +19,7 @@ import { Addresses } from './addresses.ts';
 import { CommitBudget, WaitingBudget } from './budget.ts';
 import { Connection } from './connection.ts';
 import { Departures } from './departures.ts';
+import { redirection, shutdown, TAKEN_OVER } from './ending.ts';
 import { type MqttGauges, mqttGauges } from './gauges.ts';
 import type { ConnectionHost } from './host.ts';
 import { KeepAlives } from './keep-alive.ts';
@@ -190,7 +191,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     this.departures.settle(connection.clientId);
     const before = this.#byClientId.get(connection.clientId);
     if (before && !this.#mayTakeOver(before, connection)) return false;
-    before?.takenOver();
+    before?.end(TAKEN_OVER);
     this.#byClientId.set(connection.clientId, connection);
     this.gauges.connections.set(this.#byClientId.size);
     return true;
@@ -235,7 +236,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     const { signal } = this.#ending;
     while (this.#byClientId.size > 0 && !signal.aborted) {
       const some = Array.from(this.#byClientId.values().take(this.limits.redirectsPerSecond));
-      for (const connection of some) connection.redirect(serverReference);
+      for (const connection of some) connection.end(redirection(serverReference));
       if (this.#byClientId.size > 0) await this.clock.sleep(1000, signal).catch(() => {});
     }
   }
@@ -346,7 +347,7 @@ class Gateway implements MqttGateway, ConnectionHost, Entrance {
     });
     for (const connection of [...this.#open]) {
       connection.flush();
-      connection.finish();
+      connection.end(shutdown(this.successor));
     }
     await closed;
     this.keepAlives.close();
