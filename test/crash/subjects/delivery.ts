@@ -4,6 +4,7 @@ import { DELIVERY_LIMITS, type Delivery, type Outbox, openDelivery, type Target 
 import { openEmbeddedRecords } from '../../../src/store/index.ts';
 import { createMetrics, newTrace, silentLogger } from '../../../src/telemetry/index.ts';
 import type { CrashSubject } from '../subject.ts';
+import { drained } from './drained.ts';
 import { clockOf, Ledger } from './ledger.ts';
 
 interface Step {
@@ -112,13 +113,5 @@ async function lostIds(delivery: Outbox): Promise<readonly number[]> {
     ids.push(...whole.map((letter) => idOf(letter!.payload)));
     if (next === undefined) return ids;
     after = next;
-  }
-}
-
-/** What an edge passes on may make another. */
-async function drained(delivery: Outbox): Promise<void> {
-  for (let quiet = 0; quiet < 20; ) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    quiet = delivery.edges().every((edge) => edge.pending === 0 && edge.isIdle) ? quiet + 1 : 0;
   }
 }

@@ -7,6 +7,7 @@ import { openEmbeddedRecords } from '../../../src/store/index.ts';
 import { createMetrics, silentLogger } from '../../../src/telemetry/index.ts';
 import { CONTEXT } from '../../support/operations.ts';
 import type { CrashSubject } from '../subject.ts';
+import { drained } from './drained.ts';
 import { clockOf, Ledger } from './ledger.ts';
 
 type Step =
@@ -138,12 +139,4 @@ async function consume({ call, ledger }: Store, queue: string, isDone: boolean):
     await call('DeleteMessageBatch', { QueueUrl, Entries });
   }
   return Messages.length;
-}
-
-/** Edges count their rows in the background first; what an edge passes on may make another. */
-async function drained(delivery: Outbox): Promise<void> {
-  for (let quiet = 0; quiet < 50; ) {
-    await new Promise((resolve) => setImmediate(resolve));
-    quiet = delivery.edges().every((edge) => edge.pending === 0 && edge.isIdle) ? quiet + 1 : 0;
-  }
 }
