@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Readable } from 'node:stream';
 import { after, test } from 'node:test';
 import { ZipFile } from 'yazl';
 import { zipOf } from '../support/clients.ts';
+import { aMoment } from '../support/eventually.ts';
 import { LambdaHouse } from './support.ts';
 
 const directory = mkdtempSync(join(tmpdir(), 'millrace-packages-'));
@@ -195,14 +195,31 @@ test('a bomb is refused by what it announces, before anything is written', async
   await refuses(bytes, /Unzipped size must be smaller than 262144000 bytes/);
 });
 
+/**
+ * Longest that `work` has kept the event loop from others, milliseconds of this thread's processor time: the time on the wall is also
+ * that of all else that the machine does.
+ */
+async function longestTurnMs(work: Promise<unknown>): Promise<number> {
+  let isOver = false;
+  const ended = work.finally(() => {
+    isOver = true;
+  });
+  let longestMs = 0;
+  while (!isOver) {
+    const before = process.threadCpuUsage();
+    await aMoment();
+    const { user, system } = process.threadCpuUsage(before);
+    longestMs = Math.max(longestMs, (user + system) / 1000);
+  }
+  await ended;
+  return longestMs;
+}
+
 test('a large package leaves the event loop free and is not held in memory', async () => {
   const bytes = await archive((zip) => zip.addBuffer(Buffer.alloc(48 * 1024 * 1024), 'zeros.bin'));
-  const held = monitorEventLoopDelay({ resolution: 5 });
-  held.enable();
   const before = process.memoryUsage().rss;
-  await create(bytes);
-  held.disable();
-  assert.ok(held.percentile(99) / 1e6 < 100, `held for ${held.percentile(99) / 1e6} ms`);
+  const heldMs = await longestTurnMs(create(bytes));
+  assert.ok(heldMs < 100, `held for ${heldMs} ms`);
   assert.ok(process.memoryUsage().rss - before < 40 * 1024 * 1024);
 });
 
