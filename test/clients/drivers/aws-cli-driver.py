@@ -1,4 +1,4 @@
-"""Calls AWS operations by the aws CLI, as `lines.py` is asked: its own driver in this process, a command line a call."""
+"""Calls AWS operations by the aws CLI, as `lines.py` is asked: a command line a call, by the CLI's own driver in this process."""
 
 import contextlib
 import datetime
@@ -19,29 +19,32 @@ from botocore import xform_name
 GLOBALS = ["--endpoint-url", os.environ["AWS_ENDPOINT_URL"], "--output", "json", "--no-paginate"]
 REFUSED = re.compile(r"An error occurred \((.*?)\) when calling the \w+ operation(?: \(reached max retries: \d+\))?: (.*)", re.S)
 
-# Calls nothing: it is asked what the CLI knows, and the files of models, once they are read, are kept for those that call.
-model_driver = awscli.clidriver.create_clidriver()
+# Most of what a call costs is the start of the CLI. Its arguments know no call but the one that they are parsed of, so one start does
+# for all; but an argument that names the file for a stream stands by that file for as long as its driver is there.
+lasting_driver = awscli.clidriver.create_clidriver()
 
 
-def new_driver():
+def driver_for(model):
+    if not model.has_streaming_output:
+        return lasting_driver
     driver = awscli.clidriver.create_clidriver()
-    driver.session.register_component("data_loader", model_driver.session.get_component("data_loader"))
+    # The files of models, which are merely read.
+    driver.session.register_component("data_loader", lasting_driver.session.get_component("data_loader"))
     return driver
 
 
-def model_of(driver, service, operation):
+def model_of(service, operation):
     """Of the operation, if the CLI has a command for it."""
-    command = driver.subcommand_table[service].subcommand_table.get(xform_name(operation, "-"))
+    command = lasting_driver.subcommand_table[service].subcommand_table.get(xform_name(operation, "-"))
     return command and command._operation_model
 
 
 def call(service, operation, arguments):
-    driver = new_driver()
-    model = model_of(driver, service, operation)
+    model = model_of(service, operation)
     with tempfile.TemporaryDirectory() as directory:
         outfile = os.path.join(directory, "outfile")
         words = list(words_of(model, arguments, directory, outfile))
-        output = run(driver, [*GLOBALS, service, xform_name(operation, "-"), *words])
+        output = run(driver_for(model), [*GLOBALS, service, xform_name(operation, "-"), *words])
         answer = tagged(model.output_shape, json.loads(output)) if output else {}
         if model.has_streaming_output:
             with open(outfile, "rb") as body:
@@ -111,7 +114,7 @@ def tagged(shape, value):
 
 
 def knows(service, operation, member):
-    model = model_of(model_driver, service, operation)
+    model = model_of(service, operation)
     return model is not None and lines.has_member(model, member)
 
 
