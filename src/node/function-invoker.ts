@@ -1,4 +1,4 @@
-import { ACCOUNT_ID, DEFAULT_REGION, formatArn, parseArn, type Random, uuid } from '../base/index.ts';
+import { ACCOUNT_ID, abortable, DEFAULT_REGION, formatArn, parseArn, type Random, uuid } from '../base/index.ts';
 import type { Authority } from '../services/iam/index.ts';
 import type { Caller } from '../services/index.ts';
 import type { InvokeFunction } from '../services/iot/index.ts';
@@ -48,14 +48,15 @@ export function functionInvoker(
     const reason = await refusal(functionArn, sourceArn, region);
     if (reason !== undefined) return { kind: 'failed', reason };
     const input = { FunctionName: functionArn, Payload: Buffer.from(JSON.stringify(event)) };
-    const { Payload, FunctionError } = (await lambda.service.operations.Invoke!(input, {
+    const invoked = lambda.service.operations.Invoke!(input, {
       requestId: uuid(random),
       region,
       caller: { accountId: ACCOUNT_ID, arn: formatArn('iam', '', ACCOUNT_ID, 'root') },
       endpoint: '',
       signal,
       trace: newTrace(random, false),
-    })) as Invoked;
+    });
+    const { Payload, FunctionError } = (await abortable(Promise.resolve(invoked), signal)) as Invoked;
     const text = Buffer.from(Payload).toString();
     if (FunctionError !== undefined) return { kind: 'failed', reason: text.slice(0, 500) };
     return { kind: 'returned', value: JSON.parse(text || 'null') };

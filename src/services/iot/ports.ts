@@ -36,6 +36,7 @@ export type FunctionOutcome =
  *
  * @param functionArn  with or without a version or alias
  * @param sourceArn  the authorizer or the template that it is invoked for: the function's policy has its say
+ * @throws AbortError  `signal` fired; what has begun runs on, and nobody waits for it
  */
 export type InvokeFunction = (
   functionArn: string,
