@@ -40,10 +40,11 @@ after(async () => {
   if (root) await rm(root, { recursive: true });
 });
 
-/** Runs the CLI in the folder of the application, with an endpoint and keys and nothing else; @returns all that it has printed. */
+/** Runs the CLI in the folder of the application, with an endpoint, keys and what Node has compiled of it; @returns all that it has printed. */
 function cdk(...args: string[]): Promise<string> {
   const env = {
     PATH: process.env.PATH,
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
     HOME: root,
     AWS_ENDPOINT_URL: node.endpoint,
     AWS_ACCESS_KEY_ID: 'test',

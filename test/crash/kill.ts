@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,9 +19,8 @@ const VERIFICATION_MS = 300_000;
 /** What a child tells before it is open. */
 const OPENING_LINES = 1;
 
-/** What the first child has compiled: the code of the others is read from there, which is most of what a short life costs. */
-const compiled = mkdtempSync(join(tmpdir(), 'millrace-crash-compiled-'));
-process.once('exit', () => rmSync(compiled, { recursive: true, force: true }));
+/** Where code is read as it was compiled before, by this process or by Node's own habit: compiling it is most of a short life. */
+const { NODE_COMPILE_CACHE = join(tmpdir(), 'node-compile-cache') } = process.env;
 
 /** A seed whose promises were broken. */
 export interface Broken {
@@ -119,7 +117,7 @@ async function runChild(
   told: (line: string, kill: () => void) => void,
 ): Promise<void> {
   const args = [new URL('./main.ts', import.meta.url).pathname, name, JSON.stringify(stores)];
-  const env = { ...process.env, NODE_COMPILE_CACHE: compiled };
+  const env = { ...process.env, NODE_COMPILE_CACHE };
   const child = spawn(process.execPath, args, { env, stdio: ['pipe', 'pipe', 'inherit'] });
   const exited = once(child, 'exit');
   // A child that dies on its own ends this loop too; it is told from a kill below.

@@ -83,9 +83,10 @@ after(async () => {
   await rm(root, { recursive: true });
 });
 
-/** An endpoint and keys, and how often to ask for the state of a stack. */
+/** An endpoint and keys, what Node has compiled of it, and how often to ask for the state of a stack. */
 const environment = () => ({
   PATH: process.env.PATH,
+  NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
   HOME: root,
   AWS_ENDPOINT_URL: node.endpoint,
   AWS_ACCESS_KEY_ID: 'test',
