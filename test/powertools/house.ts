@@ -14,6 +14,7 @@ import {
 } from '@aws-sdk/client-lambda';
 import { SQSClient } from '@aws-sdk/client-sqs';
 import { build } from 'esbuild';
+import { type Clock, systemClock } from '../../src/base/index.ts';
 import { startNode } from '../../src/node/index.ts';
 import type { SandboxEngine } from '../../src/runtime/index.ts';
 import { until } from '../flow/flow.ts';
@@ -32,11 +33,13 @@ export class PowertoolsHouse implements AsyncDisposable {
   sampled = true;
   /** Spans that the collector was sent, as OTLP writes them. */
   readonly spans: any[];
+  readonly #seconds: Seconds;
   readonly #scope: AsyncDisposableStack;
 
-  private constructor(endpoint: string, spans: any[], scope: AsyncDisposableStack) {
+  private constructor(endpoint: string, spans: any[], seconds: Seconds, scope: AsyncDisposableStack) {
     this.endpoint = endpoint;
     this.spans = spans;
+    this.#seconds = seconds;
     this.#scope = scope;
     const options = { endpoint, region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } };
     this.lambda = scope.adopt(new LambdaClient(options), (client) => client.destroy());
@@ -71,18 +74,18 @@ export class PowertoolsHouse implements AsyncDisposable {
       collector.closeAllConnections();
       collector.close();
     });
-    const node = scope.use(
-      await startNode({
-        dataDirectory: directory.path,
-        host: '127.0.0.1',
-        httpPort: 0,
-        mqttPort: 0,
-        mode: 'dev',
-        tracesEndpoint: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
-        ...(engine && { sandboxEngine: engine }),
-      }),
-    );
-    return new PowertoolsHouse(node.endpoint, spans, scope.move());
+    const seconds: Seconds = { heldAt: undefined };
+    const config = {
+      dataDirectory: directory.path,
+      host: '127.0.0.1',
+      httpPort: 0,
+      mqttPort: 0,
+      mode: 'dev',
+      tracesEndpoint: `http://127.0.0.1:${(collector.address() as AddressInfo).port}`,
+      ...(engine && { sandboxEngine: engine }),
+    } as const;
+    const node = scope.use(await startNode(config, clockOf(seconds)));
+    return new PowertoolsHouse(node.endpoint, spans, seconds, scope.move());
   }
 
   /** Bundles a handler as a user would, and makes a function of it. */
@@ -137,9 +140,28 @@ export class PowertoolsHouse implements AsyncDisposable {
     return until(`span ${name}`, () => this.spans.find((span) => span.name === name && where(span)));
   }
 
+  /** No second of the node ends until it is disposed: rates a second are counted the same on every machine. */
+  holdSecond(): Disposable {
+    this.#seconds.heldAt = systemClock.monotonic();
+    return {
+      [Symbol.dispose]: () => {
+        this.#seconds.heldAt = undefined;
+      },
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#scope.disposeAsync();
   }
+}
+
+/** Where the time that goes on evenly stands still, while it does. */
+interface Seconds {
+  heldAt: number | undefined;
+}
+
+function clockOf(seconds: Seconds): Clock {
+  return { ...systemClock, monotonic: () => seconds.heldAt ?? systemClock.monotonic() };
 }
 
 /** Attributes of a span as OTLP writes them. */
