@@ -8,9 +8,9 @@ import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { CreateTopicCommand, PublishCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { temporaryDirectory } from '../support/directory.ts';
-import { aMoment } from '../support/eventually.ts';
+import { aMoment, until } from '../support/eventually.ts';
 import { TestNode } from '../support/node.ts';
-import { assertHealthy, assertOrdered, Flow, fleet, type Reading, until } from './flow.ts';
+import { assertHealthy, assertOrdered, Flow, fleet, type Reading } from './flow.ts';
 
 /** Every tenth reading of a device is an alert, published before the batch is witnessed. */
 const ALERTING = `
@@ -92,14 +92,14 @@ test('a webhook that is down delays nothing but its own alerts, and gets them al
     }
     assert.deepEqual(told, alerts);
     // A target that fails is probed, not tried with all that waits for it.
-    await until('tries of the webhook', () => webhook.refused >= 10 || undefined);
+    await until(() => webhook.refused >= 10, 'tries of the webhook');
     assert.equal(webhook.alerts.size, 0);
     await assertHealthy(node);
     await node.stop('SIGKILL');
   }
   await using node = await TestNode.start({ dataDirectory: directory.path });
   webhook.isUp = true;
-  await until('all alerts', () => webhook.alerts.size >= alerts.size || undefined);
+  await until(() => webhook.alerts.size >= alerts.size, 'all alerts');
   assert.deepEqual(webhook.alerts, alerts);
   await assertHealthy(node);
 });

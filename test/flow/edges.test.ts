@@ -11,8 +11,8 @@ import { CreateQueueCommand, SendMessageCommand, SQSClient } from '@aws-sdk/clie
 import { systemClock } from '../../src/base/index.ts';
 import type { FlowEdge, FlowSnapshot } from '../../src/gateway/console/index.ts';
 import { zipOf } from '../support/clients.ts';
+import { until } from '../support/eventually.ts';
 import { TestNode } from '../support/node.ts';
-import { until } from './flow.ts';
 
 /*
  * One bad day on a real node, seen three times: in the flow picture, in Prometheus, and in CloudWatch.
@@ -97,8 +97,10 @@ async function snapshot(): Promise<FlowSnapshot> {
 
 /** An edge, once it looks as wanted. */
 function edge(from: string, to: string, via: FlowEdge['via'], isReady: (edge: FlowEdge) => boolean): Promise<FlowEdge> {
-  return until(`${via} ${from} -> ${to}`, async () =>
-    (await snapshot()).edges.find((one) => one.from === from && one.to === to && one.via === via && isReady(one)),
+  return until(
+    async () =>
+      (await snapshot()).edges.find((one) => one.from === from && one.to === to && one.via === via && isReady(one)),
+    `${via} ${from} -> ${to}`,
   );
 }
 
@@ -120,10 +122,10 @@ test('the flow shows each edge with its retries, dead letters, losses and last e
 });
 
 test('queues, topics and webhooks are parts of the flow; what lies in a dead-letter queue is counted', async () => {
-  const { nodes, deadLetters } = await until('all dead letters', async () => {
+  const { nodes, deadLetters } = await until(async () => {
     const now = await snapshot();
     return now.deadLetters === 5 ? now : undefined;
-  });
+  }, 'all dead letters');
   // One of the topic in its queue, one lost, three messages of the queue.
   assert.equal(deadLetters, 5);
   const part = (id: string) => nodes.find((one) => one.id === id)!;
@@ -181,10 +183,7 @@ test('Prometheus has depth, age, outcomes and retries of every edge, and what wa
     `millrace_poller_depth{function="throws",source="${WORK}"} `,
   ];
   for (const line of wanted) {
-    await until(
-      line,
-      async () => (await (await fetch(`${node.endpoints.http}/metrics`)).text()).includes(line) || undefined,
-    );
+    await until(async () => (await (await fetch(`${node.endpoints.http}/metrics`)).text()).includes(line), line);
   }
 });
 
@@ -205,11 +204,11 @@ test('CloudWatch has them under the names of AWS, and the outbox under its own',
     const MetricStat = { Metric: { Namespace, MetricName, Dimensions }, Period: 60, Stat: 'Sum' };
     const now = systemClock.now();
     const window = { StartTime: new Date(now - 600_000), EndTime: new Date(now + 120_000) };
-    await until(`${Namespace} ${MetricName}`, async () => {
+    await until(async () => {
       const query = { ...window, MetricDataQueries: [{ Id: 'm', MetricStat }] };
       const { MetricDataResults } = await cloudwatch.send(new GetMetricDataCommand(query));
       const values = MetricDataResults![0]!.Values!;
       return (values.length > 0 && values.reduce((sum, value) => sum + value, 0) >= least) || undefined;
-    });
+    }, `${Namespace} ${MetricName}`);
   }
 });

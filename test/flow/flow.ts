@@ -11,7 +11,7 @@ import {
 import { CreateQueueCommand, DeleteMessageBatchCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import mqtt, { type MqttClient } from 'mqtt';
 import { zipOf } from '../support/clients.ts';
-import { aMoment } from '../support/eventually.ts';
+import { aMoment, until } from '../support/eventually.ts';
 import type { TestNode } from '../support/node.ts';
 
 /** What a device sends: `[device, sequence]`. */
@@ -50,17 +50,6 @@ export interface FlowSettings {
   readonly handler?: string;
   readonly function?: Partial<CreateFunctionCommandInput>;
   readonly mapping?: Partial<CreateEventSourceMappingCommandInput>;
-}
-
-/** Looks again and again, a turn of the loop apart, until something is found. @throws Error naming `what` after the deadline */
-export async function until<T>(what: string, look: () => T | undefined | Promise<T | undefined>): Promise<T> {
-  const deadline = performance.now() + 20_000;
-  for (;;) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    assert.ok(performance.now() < deadline, `${what}: it never came`);
-    await aMoment();
-  }
 }
 
 /** The node says that it is well. */
@@ -128,10 +117,10 @@ export class Flow {
 
   /** The first message of a queue, as JSON. */
   async message(QueueUrl: string): Promise<unknown> {
-    const [first] = await until('a message', async () => {
+    const [first] = await until(async () => {
       const bodies = await this.receive(QueueUrl);
       return bodies.length > 0 ? bodies : undefined;
-    });
+    }, 'a message');
     return first;
   }
 

@@ -17,7 +17,7 @@ import mqtt from 'mqtt';
 import { type Node, startNode } from '../../src/node/index.ts';
 import { zipOf } from '../support/clients.ts';
 import { temporaryDirectory } from '../support/directory.ts';
-import { until } from './flow.ts';
+import { until } from '../support/eventually.ts';
 
 const ROLE = 'arn:aws:iam::000000000000:role/one-trace';
 const queueArn = (name: string) => `arn:aws:sqs:us-east-1:000000000000:${name}`;
@@ -102,10 +102,10 @@ class Chain implements Disposable {
   message(queue: string): Promise<Message> {
     const QueueUrl = `${this.#node.endpoint}/000000000000/${queue}`;
     const wanted = { QueueUrl, WaitTimeSeconds: 1, MessageSystemAttributeNames: ['AWSTraceHeader' as const] };
-    return until(`a message in ${queue}`, async () => {
+    return until(async () => {
       const { Messages = [] } = await this.sqs.send(new ReceiveMessageCommand(wanted));
       return Messages[0];
-    });
+    }, `a message in ${queue}`);
   }
 
   [Symbol.dispose](): void {
@@ -144,7 +144,7 @@ async function traced(begin: (node: Node, chain: Chain) => Promise<void>) {
   await chain.build(webhook.url);
   await begin(node, chain);
   const result = await chain.message('results');
-  await until('a call of the webhook', () => hooks[0]);
+  await until(() => hooks[0], 'a call of the webhook');
   await node[Symbol.asyncDispose]();
   return { spans, result, hook: hooks[0]! };
 }

@@ -18,8 +18,9 @@ import { seededRandom } from '../../src/base/index.ts';
 import { encodePacket, Reason } from '../../src/codec/mqtt/index.ts';
 import { publish, RawClient } from '../mqtt/harness.ts';
 import { temporaryDirectory } from '../support/directory.ts';
+import { until } from '../support/eventually.ts';
 import { TestNode } from '../support/node.ts';
-import { assertHealthy, assertOrdered, Flow, fleet, type Reading, until } from './flow.ts';
+import { assertHealthy, assertOrdered, Flow, fleet, type Reading } from './flow.ts';
 
 const noSmallDisk = canMount() ? false : 'needs the right to mount a tmpfs';
 
@@ -87,10 +88,10 @@ test('a full disk: nothing more is acknowledged, reads go on, and room is enough
   disk.fill();
   const reasons = await Promise.all(devices.map((device) => device.disconnected()));
   assert.deepEqual(reasons, new Array(devices.length).fill(Reason.serverBusy));
-  const putError = await until('a refused put', () => put().then(() => undefined, asError));
+  const putError = await until(() => put().then(() => undefined, asError), 'a refused put');
   assert.deepEqual([putError.name, putError.$metadata.httpStatusCode], ['InternalFailureException', 500]);
   assert.match(putError.message, /the disk is full/);
-  const sendError = await until('a refused send', () => send().then(() => undefined, asError));
+  const sendError = await until(() => send().then(() => undefined, asError), 'a refused send');
   assert.deepEqual([sendError.name, sendError.$metadata.httpStatusCode], ['ServiceUnavailable', 503]);
   assert.match(sendError.message, /disk is full/);
   await assertHealthy(node);
@@ -98,8 +99,8 @@ test('a full disk: nothing more is acknowledged, reads go on, and room is enough
   for (const device of devices) for (const reading of device.acknowledged) assert.ok(stored.has(String(reading)));
 
   disk.free();
-  await until('a put', () => put().then(done, () => undefined));
-  await until('a sent message', () => send().then(done, () => undefined));
+  await until(() => put().then(done, () => undefined), 'a put');
+  await until(() => send().then(done, () => undefined), 'a sent message');
   const later = await fleet(node, devices.length, (device) => devices[device]!.next);
   await Promise.all(later.map((device) => device.reach(100)));
   for (const device of [...devices, ...later]) await device.stop();
@@ -135,7 +136,7 @@ test('stalled, half, garbage and giant clients are disconnected; the fleet besid
   await flood(port);
   assert.equal(await reasonOf(half), Reason.keepAliveTimeout);
   // Every reading goes to the stalled one as well: sooner or later they are more than are kept for it.
-  await until('the end of the stalled one', async () => (await connections(node)) === devices.length || undefined);
+  await until(async () => (await connections(node)) === devices.length, 'the end of the stalled one');
   const peak = await memoryOf(node.pid, 'VmHWM');
   await Promise.all(devices.map((device) => device.reach(device.acknowledged.length + 50)));
   for (const device of devices) await device.stop();

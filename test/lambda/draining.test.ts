@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CloudWatchLogsClient, FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { CreateFunctionCommand, InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
-import { until } from '../flow/flow.ts';
 import { zipOf } from '../support/clients.ts';
 import { temporaryDirectory } from '../support/directory.ts';
+import { until } from '../support/eventually.ts';
 import { TestNode } from '../support/node.ts';
 
 /** Outlasts the time that deliveries have to end, and not the time that environments have. */
@@ -26,11 +26,11 @@ test('what an invocation has used that ends while the node drains is in the usag
     const settings = { Runtime: 'nodejs24.x', Role: 'arn:aws:iam::000000000000:role/r', Timeout: 10 } as const;
     await lambda.send(new CreateFunctionCommand({ FunctionName, Handler: 'index.handler', Code, ...settings }) as any);
     await lambda.send(new InvokeCommand({ FunctionName, InvocationType: 'Event' }) as any);
-    await until('the invocation', async () => {
+    await until(async () => {
       const command = new FilterLogEventsCommand({ logGroupName: '/aws/lambda/slow', filterPattern: 'began' });
       const { events = [] }: any = await logs.send(command as any).catch(() => ({}));
       return events.length > 0;
-    });
+    }, 'the invocation');
     lambda.destroy();
     logs.destroy();
     assert.equal(await node.stop(), 0);

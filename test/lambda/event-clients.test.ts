@@ -15,8 +15,8 @@ import {
 import { CreateBucketCommand, GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns';
 import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
-import { until } from '../flow/flow.ts';
 import { zipOf } from '../support/clients.ts';
+import { until } from '../support/eventually.ts';
 import { clientEnvironment, TestNode } from '../support/node.ts';
 
 const ARN = 'us-east-1:000000000000';
@@ -71,11 +71,11 @@ async function send(FunctionName: string, event: object): Promise<any> {
 async function queue(QueueName: string): Promise<{ arn: string; receive: () => Promise<any> }> {
   const { QueueUrl }: any = await sqs.send(new CreateQueueCommand({ QueueName }) as any);
   const receive = () =>
-    until(`a message of ${QueueName}`, async () => {
+    until(async () => {
       const asked = { QueueUrl, MessageAttributeNames: ['All'], WaitTimeSeconds: 1 };
       const { Messages }: any = await sqs.send(new ReceiveMessageCommand(asked) as any);
       return Messages?.[0];
-    });
+    }, `a message of ${QueueName}`);
   return { arn: `arn:aws:sqs:${ARN}:${QueueName}`, receive };
 }
 
@@ -91,10 +91,10 @@ test('a queue gets the record of a success, a bucket that of a failure, under th
   const record = JSON.parse((await good.receive()).Body);
   assert.deepEqual([record.requestContext.condition, record.responsePayload], ['Success', { was: { n: 1 } }]);
   await send('both', { fails: true });
-  const Key = await until('a record', async () => {
+  const Key = await until(async () => {
     const { Contents = [] }: any = await s3.send(new ListObjectsV2Command({ Bucket: 'records' }) as any);
     return Contents[0]?.Key as string | undefined;
-  });
+  }, 'a record');
   assert.match(Key, /^aws\/lambda\/async\/both\/\d{4}\/\d\d\/\d\d\/\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d-[0-9a-f-]{36}$/);
   const object: any = await s3.send(new GetObjectCommand({ Bucket: 'records', Key }) as any);
   const failure = JSON.parse(await object.Body.transformToString());

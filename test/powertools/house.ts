@@ -17,9 +17,9 @@ import { build } from 'esbuild';
 import { type Clock, systemClock } from '../../src/base/index.ts';
 import { startNode } from '../../src/node/index.ts';
 import type { SandboxEngine } from '../../src/runtime/index.ts';
-import { until } from '../flow/flow.ts';
 import { zipOf } from '../support/clients.ts';
 import { temporaryDirectory } from '../support/directory.ts';
+import { until } from '../support/eventually.ts';
 
 /** A node, clients of its services, and a collector of its traces. */
 export class PowertoolsHouse implements AsyncDisposable {
@@ -127,17 +127,17 @@ export class PowertoolsHouse implements AsyncDisposable {
 
   /** Lines of a function's log that are JSON, once `count` of them are there. */
   async lines(functionName: string, count: number, filterPattern = ''): Promise<any[]> {
-    return until(`${count} lines of ${functionName}`, async () => {
+    return until(async () => {
       const command = new FilterLogEventsCommand({ logGroupName: `/aws/lambda/${functionName}`, filterPattern });
       const { events = [] }: any = await this.logs.send(command as any).catch(() => ({}));
       const lines = events.map(({ message }: any) => message as string).filter((line: string) => line.startsWith('{'));
       return lines.length >= count ? lines.map((line: string) => JSON.parse(line)) : undefined;
-    });
+    }, `${count} lines of ${functionName}`);
   }
 
   /** Waits for a span of this name. */
   async span(name: string, where: (span: any) => boolean = () => true): Promise<any> {
-    return until(`span ${name}`, () => this.spans.find((span) => span.name === name && where(span)));
+    return until(() => this.spans.find((span) => span.name === name && where(span)), `span ${name}`);
   }
 
   /** No second of the node ends until it is disposed: rates a second are counted the same on every machine. */

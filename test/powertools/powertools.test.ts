@@ -6,7 +6,7 @@ import { FilterLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs';
 import { CreateStreamCommand, PutRecordsCommand } from '@aws-sdk/client-kinesis';
 import { CreateEventSourceMappingCommand } from '@aws-sdk/client-lambda';
 import { CreateQueueCommand, GetQueueAttributesCommand, SendMessageBatchCommand } from '@aws-sdk/client-sqs';
-import { until } from '../flow/flow.ts';
+import { until } from '../support/eventually.ts';
 import { PowertoolsHouse } from './house.ts';
 
 let house: PowertoolsHouse;
@@ -36,7 +36,7 @@ test('metrics: what a function adds is there for GetMetricData and ListMetrics, 
   await house.invoke('metrics', { orders: [1, 2, 3] });
   await house.invoke('metrics', { orders: [4] });
   const of = { service: 'till', environment: 'test' };
-  assert.equal(await until('orders', async () => (await sum('orders', of)) === 10 && 10), 10);
+  assert.equal(await until(async () => (await sum('orders', of)) === 10 && 10, 'orders'), 10);
   assert.equal(await sum('orders', of, 'Maximum'), 4);
   assert.equal(await sum('ColdStart', of), 1);
   assert.equal(await sum('alone', { ...of, kind: 'single' }), 14);
@@ -48,7 +48,7 @@ test('metrics: more than a document holds come in several', async () => {
   await house.deploy('metrics', { FunctionName: 'many' });
   await house.invoke('many', { orders: [], names: 250 });
   const of = { service: 'till', environment: 'test' };
-  await until('the last of many', async () => (await sum('many-249', of)) === 249);
+  await until(async () => (await sum('many-249', of)) === 249, 'the last of many');
   assert.equal(await sum('many-0', of, 'SampleCount'), 1);
 });
 
@@ -163,7 +163,7 @@ async function times(
   functionName: string,
   enough: (seen: Map<string, number>) => boolean,
 ): Promise<Map<string, number>> {
-  return until(`records of ${functionName}`, async () => {
+  return until(async () => {
     const command = new FilterLogEventsCommand({
       logGroupName: `/aws/lambda/${functionName}`,
       filterPattern: 'handled',
@@ -175,5 +175,5 @@ async function times(
       seen.set(text, (seen.get(text) ?? 0) + 1);
     }
     return enough(seen) ? seen : undefined;
-  });
+  }, `records of ${functionName}`);
 }

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { CreateFunctionCommand, type CreateFunctionCommandInput } from '@aws-sdk/client-lambda';
 import { CreateQueueCommand } from '@aws-sdk/client-sqs';
-import { until } from '../flow/flow.ts';
 import { ENGINES } from '../lambda/engines.ts';
 import { zipOf } from '../support/clients.ts';
+import { until } from '../support/eventually.ts';
 import { attributesOf, PowertoolsHouse } from './house.ts';
 
 const PYTHON = `
@@ -149,7 +149,7 @@ for (const { engine, skip } of ENGINES) {
       ];
       await house.invoke('hostile', { texts, own: 'after it all' });
       await house.span('after it all');
-      await until('what was dropped', async () => (await counter(house, 'reason="invalid"')) >= 4);
+      await until(async () => (await counter(house, 'reason="invalid"')) >= 4, 'what was dropped');
       assert.equal(await counter(house, 'reason="unknown-trace"'), 1);
       assert.equal(house.spans.filter(({ name }) => name === 'forged').length, 0);
     });
@@ -159,10 +159,10 @@ for (const { engine, skip } of ENGINES) {
       await create(house, 'other');
       {
         using _held = house.holdSecond();
-        await until('a flood', async () => {
+        await until(async () => {
           await house.invoke('flood', { texts: ['x'], times: 6_000 });
           return (await counter(house, 'reason="flood"')) > 0;
-        });
+        }, 'a flood');
       }
       await house.invoke('other', { own: 'from the other' });
       // Where they share a network they share what they may send in a second.

@@ -17,11 +17,25 @@ export async function eventually<T>(ask: () => Promise<T>, ready: (answer: T) =>
   throw new Error('it did not become so');
 }
 
-/** Waits for what no event of ours tells of, as long as it may take. */
-export async function until(condition: () => boolean, withinMs = 10_000): Promise<void> {
-  const end = performance.now() + withinMs;
-  while (!condition()) {
-    assert.ok(performance.now() < end, `waited for ${withinMs} ms`);
+/** How long what is waited for may take, milliseconds. */
+const PATIENCE_MS = 20_000;
+
+/**
+ * Looks again until something is found: for what no event of ours tells of.
+ *
+ * @param look  finds nothing while it gives `undefined` or `false`
+ * @param what  named by the error
+ * @throws AssertionError  it is not found in twenty seconds
+ */
+export async function until<T>(
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  what = String(look),
+): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    assert.ok(performance.now() < deadline, `${what}: it never came`);
     await aMoment();
   }
 }
