@@ -22,50 +22,77 @@ export function isValidGroup(group: string): boolean {
   return group.length > 0 && !/[+#]/.test(group);
 }
 
-interface Member {
-  readonly subscription: Subscription;
+/** One of a group; its members stand in a circle, in the order of their turns. */
+class Member {
   readonly receiver: Receiver;
+  next: Member = this;
+  #previous: Member = this;
+
+  constructor(receiver: Receiver) {
+    this.receiver = receiver;
+  }
+
+  /** Alone until now. */
+  joinBefore(member: Member): void {
+    this.next = member;
+    this.#previous = member.#previous;
+    this.#previous.next = this;
+    member.#previous = this;
+  }
+
+  leave(): void {
+    this.#previous.next = this.next;
+    this.next.#previous = this.#previous;
+  }
 }
 
 /**
  * Those who share a subscription: each message goes to one of them, in turns, past those who cannot take more now or are not let have it.
  * While somebody is there, nothing is queued for those who are away: they may never come back.
- * To the routes it is one subscriber.
+ * To the routes it is one subscriber. One comes or goes without a look at the others: a group may be a fleet, which leaves at once.
  */
 export class SharedGroup implements Subscriber {
   readonly clientId = undefined;
   readonly principal = undefined;
   /** `$share/GROUP/FILTER` */
   readonly filter: string;
-  #members: readonly Member[] = [];
-  #turn = 0;
+  readonly #members = new Map<Subscription, Member>();
+  /** Whose turn it is; there is one while there are members. */
+  #turn: Member | undefined;
 
   constructor(filter: string) {
     this.filter = filter;
   }
 
   get isEmpty(): boolean {
-    return this.#members.length === 0;
+    return this.#members.size === 0;
   }
 
   /** Whether nobody can take more. */
   get isCongested(): boolean {
-    return this.#members.every(({ subscription }) => subscription.subscriber.isCongested);
+    return this.#members.values().every(({ receiver }) => receiver.subscriber.isCongested);
   }
 
   mayReceive(topic: string): boolean {
-    return this.#members.some(({ receiver }) => receiver.subscriber.mayReceive(topic));
+    return this.#members.values().some(({ receiver }) => receiver.subscriber.mayReceive(topic));
   }
 
+  /** Its turn comes after everybody else's. */
   add(subscription: Subscription): void {
     const { subscriber, qos, retainAsPublished, identifier } = subscription;
     const identifiers = identifier === undefined ? [] : [identifier];
-    const receiver = { subscriber, qos, retainAsPublished, identifiers, group: this };
-    this.#members = [...this.#members, { subscription, receiver }];
+    const member = new Member({ subscriber, qos, retainAsPublished, identifiers, group: this });
+    this.#members.set(subscription, member);
+    if (this.#turn) member.joinBefore(this.#turn);
+    else this.#turn = member;
   }
 
+  /** @param subscription  one that was added */
   remove(subscription: Subscription): void {
-    this.#members = this.#members.filter((member) => member.subscription !== subscription);
+    const member = this.#members.get(subscription)!;
+    this.#members.delete(subscription);
+    if (this.#turn === member) this.#turn = this.isEmpty ? undefined : member.next;
+    member.leave();
   }
 
   deliver(message: RoutedMessage): CommitGroup | undefined {
@@ -91,9 +118,9 @@ export class SharedGroup implements Subscriber {
 
   /** In turns; past those who are not let have it. */
   #next(topic: string, isWanted: (subscriber: Subscriber) => boolean): Receiver | undefined {
-    const { length } = this.#members;
-    for (let tried = 0; tried < length; tried++) {
-      const { receiver } = this.#members[this.#turn++ % length]!;
+    for (let left = this.#members.size; left > 0; left--) {
+      const { receiver, next }: Member = this.#turn!;
+      this.#turn = next;
       if (isWanted(receiver.subscriber) && receiver.subscriber.mayReceive(topic)) return receiver;
     }
     return undefined;
