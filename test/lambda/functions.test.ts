@@ -189,6 +189,55 @@ test('permissions make the policy that AWS would', async () => {
   await fails(house.call('GetPolicy', { FunctionName: 'allowed' }), 'resource-not-found');
 });
 
+test('who may use an alias is forgotten with it', async () => {
+  const FunctionName = 'forgetful';
+  await house.create(FunctionName, ECHO, { Publish: true });
+  const alias = { FunctionName, Name: 'live', FunctionVersion: '1' };
+  const policy = { FunctionName, Qualifier: 'live' };
+  const grant = { StatementId: 's', Action: 'lambda:InvokeFunction', Principal: '111111111111' };
+  await house.call('CreateAlias', alias);
+  await house.call('AddPermission', { ...policy, ...grant });
+  await house.call('DeleteAlias', alias);
+  await house.call('CreateAlias', alias);
+  await fails(house.call('GetPolicy', policy), 'resource-not-found');
+});
+
+test('an alias that is called as members of objects are has no policy but its own', async () => {
+  const FunctionName = 'members';
+  await house.create(FunctionName, ECHO, { Publish: true });
+  for (const Name of ['constructor', '__proto__', 'toString']) {
+    await house.call('CreateAlias', { FunctionName, Name, FunctionVersion: '1' });
+    const named = { FunctionName, Qualifier: Name };
+    await fails(house.call('GetPolicy', named), 'resource-not-found');
+    const grant = { StatementId: Name, Action: 'lambda:InvokeFunction', Principal: '111111111111' };
+    await house.call('AddPermission', { ...named, ...grant });
+    const [statement] = JSON.parse((await house.call('GetPolicy', named)).Policy).Statement;
+    assert.equal(statement.Sid, Name);
+  }
+});
+
+test('a version has one spelling, and stays while an alias names it, at whatever weight', async () => {
+  const FunctionName = 'spelt';
+  await house.create(FunctionName, ECHO, { Publish: true });
+  await house.call('UpdateFunctionConfiguration', { FunctionName, Timeout: 4 });
+  await house.call('PublishVersion', { FunctionName });
+  const weighed = { RoutingConfig: { AdditionalVersionWeights: { 2: 0 } } };
+  await house.call('CreateAlias', { FunctionName, Name: 'live', FunctionVersion: '1', ...weighed });
+  for (const Qualifier of ['01', '0000000001', '0']) {
+    await fails(house.call('Invoke', { FunctionName, Qualifier }), 'function-not-found');
+    await house.call('DeleteFunction', { FunctionName, Qualifier });
+  }
+  await fails(house.call('CreateAlias', { FunctionName, Name: 'x', FunctionVersion: '01' }), 'function-not-found');
+  for (const Qualifier of ['1', '2']) {
+    await fails(
+      house.call('DeleteFunction', { FunctionName, Qualifier }),
+      'resource-conflict',
+      /referenced by alias live/,
+    );
+  }
+  assert.equal((await house.invoke('spelt:1')).ExecutedVersion, '1');
+});
+
 test('tags and concurrency are kept, and shown by GetFunction', async () => {
   const { FunctionArn } = await house.create('tagged', ECHO, { Tags: { a: '1' } });
   await house.call('TagResource', { Resource: FunctionArn, Tags: { b: '2' } });

@@ -6,7 +6,7 @@ import type { Functions } from './functions.ts';
 import type { Invocations, Request } from './invocations.ts';
 import type { FunctionUrl } from './model.ts';
 import { functionArn } from './names.ts';
-import { textOf } from './permissions.ts';
+import { policyOf, textOf } from './permissions.ts';
 import type { StreamedResponse } from './response-stream.ts';
 
 /** Which function a URL belongs to; no qualifier means the function itself. */
@@ -108,7 +108,7 @@ export class FunctionUrls {
   rightsToCall(url: FunctionUrl): readonly Permission[] {
     const { region, functionName, qualifier, authType } = url;
     const record = this.#functions.find(region, functionName);
-    const target = { resources: [arnOfUrl(url)], policy: textOf(record?.policies[qualifier ?? '']) };
+    const target = { resources: [arnOfUrl(url)], policy: textOf(policyOf(record, qualifier)) };
     const context = { ...resourceTags(record?.tags), 'lambda:FunctionArn': functionArn(region, functionName) };
     return [
       permission('lambda:InvokeFunctionUrl', {

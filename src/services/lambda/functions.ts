@@ -33,6 +33,9 @@ export interface Resolved {
 /** Digits of a version number in keys, so that versions sort by number. */
 const VERSION_DIGITS = 10;
 
+/** How a version is named. `01` is no name of the first one: rights to `NAME:1` would say nothing of it. */
+const VERSION_NUMBER = /^[1-9]\d{0,9}$/;
+
 /** Of a version with SnapStart, until its snapshot is there. */
 const SNAPSHOT_PENDING: VersionState = {
   kind: 'Pending',
@@ -211,7 +214,7 @@ export class Functions {
       if (isUsable && sameToRun(last, latest)) return last;
       const version = String(nextVersion);
       const description = expected.description ?? latest.description;
-      const key = `${region}/${name}/${version.padStart(VERSION_DIGITS, '0')}`;
+      const key = versionKey({ region, name, version });
       const revisionId = uuid(this.#random);
       const state = latest.snapStart ? { state: SNAPSHOT_PENDING } : {};
       await this.#versions.put(key, { ...latest, version, description, revisionId, ...state });
@@ -231,8 +234,7 @@ export class Functions {
       const found = this.#version(region, name, version);
       if (!found) return;
       const { state: _, ...rest } = found;
-      const key = `${region}/${name}/${version.padStart(VERSION_DIGITS, '0')}`;
-      await this.#versions.put(key, { ...rest, ...(state ? { state } : {}) });
+      await this.#versions.put(versionKey(found), { ...rest, ...(state ? { state } : {}) });
       this.#onChange(region, name);
     });
   }
@@ -241,11 +243,16 @@ export class Functions {
   deleteVersion(region: string, name: string, version: string): Promise<void> {
     return this.#serial.run(`${region}/${name}`, async () => {
       this.get(region, name);
-      const user = this.aliases(region, name).find((alias) => alias.version === version || alias.weights[version]);
+      const found = this.#version(region, name, version);
+      if (!found) return;
+      const user = this.aliases(region, name).find(
+        (alias) => alias.version === version || Object.hasOwn(alias.weights, version),
+      );
       if (user) {
         throw new LambdaError('resource-conflict', `Version ${version} is referenced by alias ${user.name}.`);
       }
-      await this.#versions.delete(`${region}/${name}/${version.padStart(VERSION_DIGITS, '0')}`);
+      await this.#dropPolicy(region, name, version);
+      await this.#versions.delete(versionKey(found));
       await this.eventInvokeConfigs.delete(`${region}/${name}/${version}`);
       this.#onChange(region, name);
     });
@@ -311,6 +318,7 @@ export class Functions {
   /** Deleting what is not there is no error, as on AWS. */
   deleteAlias(region: string, functionName: string, name: string): Promise<void> {
     return this.#serial.run(`${region}/${functionName}`, async () => {
+      await this.#dropPolicy(region, functionName, name);
       await this.#aliases.delete(`${region}/${functionName}/${name}`);
       await this.eventInvokeConfigs.delete(`${region}/${functionName}/${name}`);
       await this.urls.delete(`${region}/${functionName}/${name}`);
@@ -342,12 +350,24 @@ export class Functions {
 
   #version(region: string, name: string, version: string): FunctionVersion | undefined {
     if (version === '$LATEST') return this.find(region, name)?.latest;
-    return this.#versions.get(`${region}/${name}/${version.padStart(VERSION_DIGITS, '0')}`);
+    return VERSION_NUMBER.test(version) ? this.#versions.get(versionKey({ region, name, version })) : undefined;
+  }
+
+  /** Who may use a version or an alias is forgotten with it, before it: the next one of that name is let to nobody. */
+  async #dropPolicy(region: string, name: string, qualifier: string): Promise<void> {
+    const record = this.find(region, name);
+    if (!record || !Object.hasOwn(record.policies, qualifier)) return;
+    const { [qualifier]: _, ...policies } = record.policies;
+    await this.#functions.put(`${region}/${name}`, { ...record, policies });
   }
 
   #stamp(): { readonly lastModified: string; readonly revisionId: string } {
     return { lastModified: lambdaTime(this.#clock), revisionId: uuid(this.#random) };
   }
+}
+
+function versionKey({ region, name, version }: Pick<FunctionVersion, 'region' | 'name' | 'version'>): string {
+  return `${region}/${name}/${version.padStart(VERSION_DIGITS, '0')}`;
 }
 
 /** What decides whether a published version would differ. */

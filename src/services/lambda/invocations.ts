@@ -16,6 +16,7 @@ import type { FunctionMeter, Meters } from './metering.ts';
 import type { Alias, FunctionVersion } from './model.ts';
 import { type FunctionReference, functionArn, parseReference } from './names.ts';
 import type { Packages } from './packages.ts';
+import { policyOf } from './permissions.ts';
 import { continueLineage, lineageKey, RECURSION_LIMITS, recursiveInvocation } from './recursion.ts';
 import { StreamedResponse } from './response-stream.ts';
 import { checkArchitecture, revisionOf, specOf } from './specs.ts';
@@ -172,8 +173,8 @@ export class Invocations implements FunctionInvoker {
 
   /** The policy of a function, as JSON, which says who else may call it; `undefined` where it has none. */
   policyOf(arn: string): string | undefined {
-    const { region = DEFAULT_REGION, name, qualifier = '' } = this.#referenceOf(arn);
-    const policy = this.#options.functions.find(region, name)?.policies[qualifier];
+    const { region = DEFAULT_REGION, name, qualifier } = this.#referenceOf(arn);
+    const policy = policyOf(this.#options.functions.find(region, name), qualifier);
     if (!policy || policy.statements.length === 0) return undefined;
     let text = this.#policies.get(policy);
     if (text === undefined) {

@@ -17,7 +17,7 @@ import {
 } from '../index.ts';
 import type { Functions } from './functions.ts';
 import { type Layers, layerArn, layerName } from './layers.ts';
-import type { ResourcePolicy } from './model.ts';
+import type { FunctionRecord, ResourcePolicy } from './model.ts';
 import { functionArn, parseReference } from './names.ts';
 
 type Input = Readonly<Record<string, any>>;
@@ -49,7 +49,7 @@ export function lambdaPermissions(
     return {
       resources: [functionArn(region, named.name, named.qualifier)],
       context: resourceTags(record?.tags),
-      policy: textOf(record?.policies[named.qualifier ?? '']),
+      policy: textOf(policyOf(record, named.qualifier)),
     };
   };
   const qualified: TargetOf = ({ FunctionName, Qualifier }, place) => of(FunctionName, Qualifier, place);
@@ -149,6 +149,11 @@ function settingsOf({ Layers: layers, VpcConfig, CodeSigningConfigArn }: Input):
 
 function including(target: Target, more: Conditions): Target {
   return { ...target, context: { ...target.context, ...more } };
+}
+
+/** The policy of a function under a qualifier, which may be called as members of all objects are: `constructor`, `toString`. */
+export function policyOf(record: FunctionRecord | undefined, qualifier = ''): ResourcePolicy | undefined {
+  return record && Object.hasOwn(record.policies, qualifier) ? record.policies[qualifier] : undefined;
 }
 
 const TEXTS = new WeakMap<ResourcePolicy, string>();

@@ -4,6 +4,7 @@ import { LambdaError, revisionMismatch } from '../errors.ts';
 import type { Functions } from '../functions.ts';
 import { type FunctionRecord, LAMBDA_LIMITS, type PolicyStatement, type ResourcePolicy } from '../model.ts';
 import { functionArn } from '../names.ts';
+import { policyOf } from '../permissions.ts';
 import { type Named, named } from './shapes.ts';
 
 interface AddPermissionInput {
@@ -56,7 +57,7 @@ export function permissionOperations(functions: Functions, random: Random): Reco
 
     GetPolicy: (input, context) => {
       const { region, name, qualifier } = named(input, context);
-      const policy = functions.resolve(region, name, qualifier).record.policies[qualifier ?? ''];
+      const policy = policyOf(functions.resolve(region, name, qualifier).record, qualifier);
       if (!policy) throw new LambdaError('resource-not-found', 'The resource you requested does not exist.');
       const document = { Version: '2012-10-17', Id: 'default', Statement: policy.statements };
       return { Policy: JSON.stringify(document), RevisionId: policy.revisionId };
@@ -71,10 +72,11 @@ async function changePolicy(
   revisionId: string | undefined,
   change: (policy: ResourcePolicy) => readonly PolicyStatement[],
 ): Promise<void> {
-  functions.resolve(region, name, qualifier);
   await functions.update(region, name, (record: FunctionRecord) => {
+    // Not before: a version or an alias that is deleted meanwhile takes its policy with it.
+    functions.resolve(region, name, qualifier);
     const key = qualifier ?? '';
-    const before = record.policies[key] ?? { revisionId: record.latest.revisionId, statements: [] };
+    const before = policyOf(record, qualifier) ?? { revisionId: record.latest.revisionId, statements: [] };
     if (revisionId !== undefined && revisionId !== before.revisionId) throw revisionMismatch('GetPolicy');
     const statements = change(before);
     const { [key]: _, ...others } = record.policies;
