@@ -121,6 +121,16 @@ describe('rights of Lambda, as the Service Authorization Reference lists them', 
     ],
   );
 
+  it('what changes a function is a right to the function, whatever version or alias names it', async () => {
+    for (const name of ['UpdateFunctionCode', 'UpdateFunctionConfiguration', 'PutFunctionConcurrency', 'CreateAlias']) {
+      for (const named of ['resize:prod', `${ARN}:7`, 'function:resize:$LATEST']) {
+        const { resources, resourcePolicy } = (await rightsOf(permissions, name, { FunctionName: named }))[0]!;
+        assert.deepEqual(resources, [ARN], `${name} of ${named}`);
+        assert.deepEqual(JSON.parse(resourcePolicy!).Statement, [statement]);
+      }
+    }
+  });
+
   it('a function and each of its qualifiers have their own policies', async () => {
     const policyOf = async (input: object) => (await rightsOf(permissions, 'Invoke', input))[0]!.resourcePolicy;
     const ofFunction = await policyOf({ FunctionName });

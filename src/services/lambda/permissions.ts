@@ -53,6 +53,8 @@ export function lambdaPermissions(
     };
   };
   const qualified: TargetOf = ({ FunctionName, Qualifier }, place) => of(FunctionName, Qualifier, place);
+  /** The function itself, by whatever qualifier it is named: a right to `NAME:live` is none to the code of `NAME`. */
+  const whole: TargetOf = ({ FunctionName }, place) => of(withoutQualifier(FunctionName), undefined, place);
   const withUrl: TargetOf = (input, place) => {
     const target = qualified(input, place);
     const { FunctionName, AuthType } = input;
@@ -66,7 +68,7 @@ export function lambdaPermissions(
       ...(input.Principal !== undefined && { 'lambda:Principal': String(input.Principal) }),
       ...(input.FunctionUrlAuthType !== undefined && { 'lambda:FunctionUrlAuthType': input.FunctionUrlAuthType }),
     });
-  const configured: TargetOf = (input, place) => including(qualified(input, place), settingsOf(input));
+  const configured: TargetOf = (input, place) => including(whole(input, place), settingsOf(input));
   const layerVersion = (arn: string, policy?: ResourcePolicy): Target => ({ resources: [arn], policy: textOf(policy) });
   const ofLayer = (region: string, name: string, version: number): Target => {
     const found = attempt(() => layers.get(region, name, version));
@@ -96,19 +98,22 @@ export function lambdaPermissions(
   });
   return {
     ...each('lambda', qualified, [
-      ...['DeleteFunction', 'GetFunction', 'GetFunctionConfiguration', 'GetPolicy', 'PublishVersion', 'InvokeAsync'],
-      ...['CreateAlias', 'DeleteAlias', 'GetAlias', 'ListAliases', 'UpdateAlias', 'ListVersionsByFunction'],
-      ...['DeleteFunctionConcurrency', 'GetFunctionConcurrency', 'PutFunctionConcurrency'],
+      ...['DeleteFunction', 'GetFunction', 'GetFunctionConfiguration', 'GetPolicy', 'InvokeAsync'],
       ...['DeleteFunctionEventInvokeConfig', 'GetFunctionEventInvokeConfig', 'ListFunctionEventInvokeConfigs'],
-      ...['PutFunctionEventInvokeConfig', 'UpdateFunctionEventInvokeConfig', 'GetFunctionCodeSigningConfig'],
-      ...['GetFunctionRecursionConfig', 'PutFunctionRecursionConfig', 'GetRuntimeManagementConfig'],
+      ...['PutFunctionEventInvokeConfig', 'UpdateFunctionEventInvokeConfig', 'GetRuntimeManagementConfig'],
       ...['PutRuntimeManagementConfig', 'DeleteProvisionedConcurrencyConfig', 'GetProvisionedConcurrencyConfig'],
-      ...['ListProvisionedConcurrencyConfigs', 'PutProvisionedConcurrencyConfig', 'ListFunctionUrlConfigs'],
+      ...['PutProvisionedConcurrencyConfig', 'ListFunctionUrlConfigs'],
+    ]),
+    ...each('lambda', whole, [
+      ...['CreateAlias', 'DeleteAlias', 'GetAlias', 'ListAliases', 'UpdateAlias'],
+      ...['PublishVersion', 'ListVersionsByFunction', 'ListProvisionedConcurrencyConfigs'],
+      ...['DeleteFunctionConcurrency', 'GetFunctionConcurrency', 'PutFunctionConcurrency'],
+      ...['GetFunctionRecursionConfig', 'PutFunctionRecursionConfig', 'GetFunctionCodeSigningConfig'],
     ]),
     Invoke: right('lambda:InvokeFunction', qualified),
     InvokeWithResponseStream: right('lambda:InvokeFunction', qualified),
     CreateFunction: both(both(creating, parts), ({ Code }, place) => packageIn(Code ?? {}, place)),
-    UpdateFunctionCode: both(right('lambda:UpdateFunctionCode', qualified), packageIn),
+    UpdateFunctionCode: both(right('lambda:UpdateFunctionCode', whole), packageIn),
     UpdateFunctionConfiguration: both(right('lambda:UpdateFunctionConfiguration', configured), parts),
     ...each('lambda', withUrl, [
       ...['CreateFunctionUrlConfig', 'DeleteFunctionUrlConfig', 'GetFunctionUrlConfig', 'UpdateFunctionUrlConfig'],
@@ -167,6 +172,12 @@ export function textOf(policy: ResourcePolicy | undefined): string | undefined {
     TEXTS.set(policy, text);
   }
   return text;
+}
+
+/** A function's name in the form that it was given in, without the version or alias at its end. */
+function withoutQualifier(text: string): string {
+  const qualifier = attempt(() => parseReference(text))?.qualifier;
+  return qualifier === undefined ? text : text.slice(0, -`:${qualifier}`.length);
 }
 
 /** What the operation will refuse has no value here. */
