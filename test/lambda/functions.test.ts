@@ -116,6 +116,46 @@ test('lists come in pages', async () => {
   assert.deepEqual(names, [...new Set(names)]);
 });
 
+test('a page begins behind the one before, though that was deleted', async () => {
+  const FunctionName = 'walked';
+  const versions = async (input: object) => {
+    const { Versions, NextMarker } = await house.call('ListVersionsByFunction', {
+      FunctionName,
+      MaxItems: 2,
+      ...input,
+    });
+    return [Versions.map(({ Version }: { Version: string }) => Version), NextMarker] as const;
+  };
+  await house.create(FunctionName, ECHO);
+  for (let Timeout = 4; Timeout < 15; Timeout++) {
+    await house.call('UpdateFunctionConfiguration', { FunctionName, Timeout });
+    await house.call('PublishVersion', { FunctionName });
+  }
+  const [first, Marker] = await versions({ MaxItems: 10 });
+  assert.deepEqual(first, ['$LATEST', '1', '2', '3', '4', '5', '6', '7', '8', '9']);
+  await house.call('DeleteFunction', { FunctionName, Qualifier: '9' });
+  assert.deepEqual(await versions({ Marker }), [['10', '11'], undefined]);
+  await fails(house.call('ListFunctions', { Marker: 'bm9uZQ' }), 'invalid-parameter', /Marker/);
+
+  // One name begins as another one does; the function of the marker goes.
+  const names = ['walk', 'walk-a', 'walk-b', 'walkb'];
+  for (const name of names) await house.create(name, ECHO, { Publish: true });
+  const seen: string[] = [];
+  let NextMarker: string | undefined;
+  do {
+    const input = { FunctionVersion: 'ALL', MaxItems: 1, Marker: NextMarker };
+    const { Functions, NextMarker: next } = await house.call('ListFunctions', input);
+    const [{ FunctionName: name, Version }] = Functions;
+    if (name.startsWith('walk') && name !== FunctionName) seen.push(`${name} ${Version}`);
+    if (Version === '1' && names.includes(name)) await house.call('DeleteFunction', { FunctionName: name });
+    NextMarker = next;
+  } while (NextMarker && seen.length < 20);
+  assert.deepEqual(
+    seen,
+    names.flatMap((name) => [`${name} $LATEST`, `${name} 1`]),
+  );
+});
+
 test('reserved words, too large environments and runtimes that are not here are refused', async () => {
   await fails(
     house.create('bad', ECHO, { Environment: { Variables: { AWS_REGION: 'x' } } }),

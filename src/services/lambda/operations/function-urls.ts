@@ -53,7 +53,7 @@ export function functionUrlOperations(urls: FunctionUrls): Record<string, Operat
     ListFunctionUrlConfigs: (input, context) => {
       const all = urls.list(placeIn(input, context));
       const limit = Math.min(input.MaxItems ?? LIST_MAX, LIST_MAX);
-      const { items, ...next } = page(all, ({ id }) => id, input.Marker, limit);
+      const { items, ...next } = page(all, ({ qualifier = '$LATEST' }) => qualifier, input.Marker, limit);
       return { FunctionUrlConfigs: items.map((url) => shapeOf(url, context)), ...next };
     },
   };

@@ -11,7 +11,7 @@ import type { Provisioned } from '../provisioned.ts';
 import type { Sending } from '../sending.ts';
 import { changedSettings, checkUnzipped, newSettings, type SettingsInput, withSettings } from '../settings.ts';
 import { type CodeInput, type ReadObject, zipOf } from './code.ts';
-import { configurationShape, named, page } from './shapes.ts';
+import { configurationShape, named, page, placeOfVersion } from './shapes.ts';
 
 interface CreateInput extends SettingsInput {
   readonly FunctionName: string;
@@ -131,7 +131,8 @@ export function functionOperations(
       const latest = functions.list(region).map((record) => record.latest);
       const all =
         FunctionVersion === 'ALL' ? latest.flatMap((one) => [one, ...functions.versions(region, one.name)]) : latest;
-      const keyOf = ({ name, version }: { name: string; version: string }) => `${name}:${version}`;
+      // No name has a space, which comes before all that they have.
+      const keyOf = (one: FunctionVersion) => `${one.name} ${placeOfVersion(one)}`;
       const { items, ...next } = page(all, keyOf, Marker, Math.min(MaxItems, 50));
       // With ALL, AWS lists `$LATEST` under its qualified ARN.
       const shown = FunctionVersion === 'ALL' ? '$LATEST' : undefined;

@@ -6,7 +6,7 @@ import { LAMBDA_LIMITS, type LayerVersion, type PolicyStatement } from '../model
 import type { PackageAddresses } from '../package-addresses.ts';
 import { type CodeInput, type ReadObject, zipOf } from './code.ts';
 import { principalOf } from './permissions.ts';
-import { page } from './shapes.ts';
+import { page, placeOfVersion } from './shapes.ts';
 
 interface PublishInput {
   readonly LayerName: string;
@@ -81,8 +81,8 @@ export function layerOperations(
 
     ListLayerVersions: (input, { region }) => {
       const all = layers.versions(region, layerName(input.LayerName)).filter((version) => matches(version, input));
-      const keyOf = ({ version }: LayerVersion) => String(version);
-      const { items, ...next } = page(all, keyOf, input.Marker, Math.min(input.MaxItems ?? 50, 50));
+      const keyOf = ({ version }: LayerVersion) => placeOfVersion({ version: String(version) });
+      const { items, ...next } = page(all, keyOf, input.Marker, Math.min(input.MaxItems ?? 50, 50), true);
       return { LayerVersions: items.map(layerShape), ...next };
     },
 

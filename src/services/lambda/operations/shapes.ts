@@ -1,5 +1,6 @@
 /** Domain values as the Lambda API spells them. */
-import type { OperationContext } from '../../index.ts';
+import { type OperationContext, pageOf } from '../../index.ts';
+import { invalidParameter } from '../errors.ts';
 import type { Alias, EventInvokeConfig, FunctionVersion, VpcSettings } from '../model.ts';
 import { type FunctionReference, functionArn, parseReference } from '../names.ts';
 
@@ -106,19 +107,24 @@ export function eventInvokeShape(config: EventInvokeConfig) {
 }
 
 /**
- * One page of a list, sorted as given.
+ * One page of a list that stands in the order of its keys.
  *
- * @param marker  what the last page returned as `NextMarker`: the key of its last item
+ * @param marker  what the last page returned as `NextMarker`: the next one begins behind it, whatever was deleted meanwhile
+ * @throws invalid-parameter: a marker that is none
  */
 export function page<T>(
   items: readonly T[],
   keyOf: (item: T) => string,
   marker: string | undefined,
   limit: number,
+  descending = false,
 ): { readonly items: readonly T[]; readonly NextMarker?: string } {
-  const after = marker === undefined ? undefined : Buffer.from(marker, 'base64url').toString('utf8');
-  const start = after === undefined ? 0 : items.findIndex((item) => keyOf(item) === after) + 1;
-  const taken = items.slice(start, start + limit);
-  if (start + limit >= items.length) return { items: taken };
-  return { items: taken, NextMarker: Buffer.from(keyOf(taken.at(-1)!)).toString('base64url') };
+  const invalid = () => invalidParameter(`${marker} is no Marker that this operation has given.`);
+  const found = pageOf(items, keyOf, { max: limit, token: marker, invalid, descending });
+  return { items: found.page, ...(found.token !== undefined && { NextMarker: found.token }) };
+}
+
+/** Place of a version among those of its function, which stand with `$LATEST` first. */
+export function placeOfVersion({ version }: Pick<FunctionVersion, 'version'>): string {
+  return version === '$LATEST' ? '' : version.padStart(10, '0');
 }

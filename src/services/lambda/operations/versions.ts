@@ -2,7 +2,7 @@ import type { Operation } from '../../index.ts';
 import type { Functions } from '../functions.ts';
 import type { FunctionVersion } from '../model.ts';
 import type { Provisioned } from '../provisioned.ts';
-import { aliasShape, configurationShape, named, page } from './shapes.ts';
+import { aliasShape, configurationShape, named, page, placeOfVersion } from './shapes.ts';
 
 /** PublishVersion, ListVersionsByFunction and the alias operations. @param published  told of each version that was published */
 export function versionOperations(
@@ -26,7 +26,7 @@ export function versionOperations(
     ListVersionsByFunction: (input, context) => {
       const { region, name } = named(input, context);
       const all = [functions.get(region, name).latest, ...functions.versions(region, name)];
-      const { items, ...next } = page(all, ({ version }) => version, input.Marker, Math.min(input.MaxItems ?? 50, 50));
+      const { items, ...next } = page(all, placeOfVersion, input.Marker, Math.min(input.MaxItems ?? 50, 50));
       return { Versions: items.map((one) => configurationShape(one, one.version)), ...next };
     },
 
