@@ -167,6 +167,8 @@ test('reserved words, too large environments and runtimes that are not here are 
     'invalid-parameter',
     /exceeded the 4KB limit/,
   );
+  await fails(house.create('bad', ECHO, { MemorySize: 10_241 }), 'invalid-parameter', /equal to 10240$/);
+  await fails(house.create('bad', ECHO, { Timeout: 901 }), 'invalid-parameter', /'901' at 'timeout'/);
   await fails(house.create('bad', ECHO, { Runtime: 'cobol' }), 'invalid-parameter');
   await fails(house.create('bad', ECHO, { Code: {} }), 'invalid-parameter', /Please provide a source/);
 });
@@ -294,6 +296,25 @@ test('tags and concurrency are kept, and shown by GetFunction', async () => {
   );
   await house.call('DeleteFunctionConcurrency', { FunctionName: 'tagged' });
   assert.deepEqual(await house.call('GetFunctionConcurrency', { FunctionName: 'tagged' }), {});
+});
+
+test('functions that are given concurrency at the same time have no more than the account leaves them', async () => {
+  const names = ['greedy-a', 'greedy-b', 'greedy-c'];
+  for (const name of names) await house.create(name, ECHO, { Publish: true });
+  const put = (FunctionName: string) =>
+    FunctionName === 'greedy-c'
+      ? house.call('PutProvisionedConcurrencyConfig', {
+          FunctionName,
+          Qualifier: '1',
+          ProvisionedConcurrentExecutions: 500,
+        })
+      : house.call('PutFunctionConcurrency', { FunctionName, ReservedConcurrentExecutions: 500 });
+  const outcomes = await Promise.allSettled(names.map(put));
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'rejected'],
+  );
+  for (const FunctionName of names) await house.call('DeleteFunction', { FunctionName });
 });
 
 test('a deleted function is gone with all that belongs to it', async () => {

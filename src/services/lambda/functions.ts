@@ -263,6 +263,11 @@ export class Functions {
     return this.#serial.run(`${region}/${name}`, change);
   }
 
+  /** Runs a change of what the functions of a region share, their concurrency: what it has checked stays so until it is done. */
+  changeShared<T>(region: string, change: () => Promise<T>): Promise<T> {
+    return this.#serial.run(region, change);
+  }
+
   /** Deletes a function with all its versions, aliases and settings. @throws function-not-found */
   deleteFunction(region: string, name: string): Promise<void> {
     return this.#serial.run(`${region}/${name}`, async () => {

@@ -202,6 +202,8 @@ export const LAMBDA_LIMITS = {
   zipBytesMax: 50 * 1024 * 1024,
   zipFromStoreBytesMax: 250 * 1024 * 1024,
   unzippedBytesMax: 262_144_000,
+  memoryMbMax: 10_240,
+  timeoutSecondsMax: 900,
   /** Files and folders of one package. */
   filesMax: 20_000,
   /** Folders that one file stands in, one inside the other. */

@@ -67,14 +67,16 @@ export class Provisioned {
    * @throws invalid-parameter: `$LATEST`, more than the function or the account has, a version that an alias provisions already
    * @throws function-not-found
    */
-  async put(region: string, name: string, qualifier: string, requested: number): Promise<ProvisionedView> {
-    this.#check(region, name, qualifier, requested);
-    const lastModified = lambdaTime(this.#options.clock);
-    const config = { region, functionName: name, qualifier, requested, lastModified };
-    await this.#configs.put(keyOf(region, name, qualifier), config);
-    this.#options.onChange(region, name);
-    this.changed(region, name);
-    return this.#view(config);
+  put(region: string, name: string, qualifier: string, requested: number): Promise<ProvisionedView> {
+    const { functions, clock, onChange } = this.#options;
+    return functions.changeShared(region, async () => {
+      this.#check(region, name, qualifier, requested);
+      const config = { region, functionName: name, qualifier, requested, lastModified: lambdaTime(clock) };
+      await this.#configs.put(keyOf(region, name, qualifier), config);
+      onChange(region, name);
+      this.changed(region, name);
+      return this.#view(config);
+    });
   }
 
   /** @throws provisioned-not-found, function-not-found */

@@ -140,6 +140,7 @@ export function changedSettings(before: Settings, input: SettingsInput, resolveL
   const vpc = changedVpc(before.vpc, input.VpcConfig);
   const kmsKeyArn = input.KMSKeyArn ?? before.kmsKeyArn;
   if (snapStart) checkSnapStart(runtime, ephemeralStorageMb);
+  checkMost(input);
   return {
     description: input.Description ?? before.description,
     runtime,
@@ -182,6 +183,21 @@ function checkBuilt(input: SettingsInput): void {
   }
   if (input.FileSystemConfigs && input.FileSystemConfigs.length > 0) {
     throw invalidParameter('FileSystemConfigs is not supported: file systems are not mounted here.');
+  }
+}
+
+/** AWS's model has higher ones, for functions on instances of their own. */
+function checkMost({ MemorySize = 0, Timeout = 0 }: SettingsInput): void {
+  const { memoryMbMax, timeoutSecondsMax } = LAMBDA_LIMITS;
+  if (MemorySize > memoryMbMax) {
+    throw invalidParameter(
+      `'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to ${memoryMbMax}`,
+    );
+  }
+  if (Timeout > timeoutSecondsMax) {
+    throw invalidParameter(
+      `1 validation error detected: Value '${Timeout}' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to ${timeoutSecondsMax}`,
+    );
   }
 }
 

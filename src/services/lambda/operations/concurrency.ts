@@ -17,16 +17,18 @@ export function concurrencyOperations(
     PutFunctionConcurrency: async (input, context) => {
       const { region, name } = named(input, context);
       const reserved: number = input.ReservedConcurrentExecutions;
-      functions.get(region, name);
-      if (reserved < provisioned.requested(region, name)) {
-        throw invalidParameter(
-          'Requested ReservedConcurrentExecutions for function should not be less than its provisioned concurrency',
-        );
-      }
-      const others = functions.reservedConcurrency(region, name) + provisioned.requestedOfAccount(region, name);
-      checkUnreserved(accountConcurrency - others - reserved, 'ReservedConcurrentExecutions');
-      await functions.update(region, name, (record) => ({ ...record, reservedConcurrency: reserved }));
-      return { ReservedConcurrentExecutions: reserved };
+      return functions.changeShared(region, async () => {
+        functions.get(region, name);
+        if (reserved < provisioned.requested(region, name)) {
+          throw invalidParameter(
+            'Requested ReservedConcurrentExecutions for function should not be less than its provisioned concurrency',
+          );
+        }
+        const others = functions.reservedConcurrency(region, name) + provisioned.requestedOfAccount(region, name);
+        checkUnreserved(accountConcurrency - others - reserved, 'ReservedConcurrentExecutions');
+        await functions.update(region, name, (record) => ({ ...record, reservedConcurrency: reserved }));
+        return { ReservedConcurrentExecutions: reserved };
+      });
     },
 
     GetFunctionConcurrency: (input, context) => {
