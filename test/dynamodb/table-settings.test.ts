@@ -241,6 +241,29 @@ test('tags are set, taken away and listed by tens', async () => {
   assert.deepEqual([second.Tags?.map(({ Key }) => Key), second.NextToken], [['k48', 'k49'], undefined]);
 });
 
+test('a policy comes with a new table, and that of a stream goes with the stream', async () => {
+  const { client } = node;
+  const policyFor = (Resource: string) =>
+    JSON.stringify({ Statement: [{ Effect: 'Allow', Principal: '*', Action: 'dynamodb:*', Resource }] });
+  await assert.rejects(
+    node.table('h:S', { ResourcePolicy: '{' }),
+    invalid('Invalid policy document: This policy contains invalid Json'),
+  );
+  const ResourcePolicy = policyFor('*');
+  const TableName = await node.table('h:S', { ResourcePolicy });
+  assert.equal((await client.getResourcePolicy({ ResourceArn: arnOf(TableName) })).Policy, ResourcePolicy);
+  const on = async () => {
+    const StreamSpecification = { StreamEnabled: true, StreamViewType: 'KEYS_ONLY' } as const;
+    const { TableDescription } = await client.updateTable({ TableName, StreamSpecification });
+    return TableDescription!.LatestStreamArn!;
+  };
+  const first = await on();
+  await client.putResourcePolicy({ ResourceArn: first, Policy: policyFor(first) });
+  await client.updateTable({ TableName, StreamSpecification: { StreamEnabled: false } });
+  await assert.rejects(client.getResourcePolicy({ ResourceArn: await on() }), named('PolicyNotFoundException'));
+  assert.equal((await client.getResourcePolicy({ ResourceArn: arnOf(TableName) })).Policy, ResourcePolicy);
+});
+
 test('a resource policy is kept under revisions', async () => {
   const { client } = node;
   const ResourceArn = arnOf(await node.table('h:S'));

@@ -61,20 +61,19 @@ export class Backups {
     }
   }
 
-  /** By the time when they were made. */
+  /** By the time when they were made, which is the order of their ids. */
   list(region: string): readonly Backup[] {
     return this.#registry
       .list()
       .filter(({ definition }) => definition.region === region)
-      .sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1));
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   /** @throws DynamodbError `backup-not-found` */
   get(arn: string): Backup {
     const backup = this.#registry.get(arn);
     if (backup && !this.#deleting.has(arn)) return backup;
-    if (!/^arn:aws[a-z-]*:dynamodb:[^:]+:\d{12}:table\/[^/]+\/backup\/.+$/.test(arn))
-      throw invalid('Invalid Backup ARN');
+    backupIdIn(arn);
     throw new DynamodbError('backup-not-found', `Backup not found: ${arn}`);
   }
 
@@ -145,4 +144,11 @@ export class Backups {
       await moment.release();
     });
   }
+}
+
+/** @throws DynamodbError `validation-failed`: it is no ARN of a backup */
+export function backupIdIn(arn: string): string {
+  const id = /^arn:aws[a-z-]*:dynamodb:[^:]+:\d{12}:table\/[^/]+\/backup\/(.+)$/.exec(arn)?.[1];
+  if (id === undefined) throw invalid('Invalid Backup ARN');
+  return id;
 }

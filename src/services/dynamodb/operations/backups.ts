@@ -11,7 +11,7 @@ import type {
 import { type Clock, hasCode } from '../../../base/index.ts';
 import type { Operation } from '../../index.ts';
 import { DynamodbError, invalid } from '../errors.ts';
-import type { Backup, Backups } from '../history/backups.ts';
+import { type Backup, type Backups, backupIdIn } from '../history/backups.ts';
 import type { Histories } from '../history/histories.ts';
 import { HISTORY_LIMITS } from '../history/limits.ts';
 import { earliestRestorable, type Restores } from '../history/restores.ts';
@@ -60,9 +60,11 @@ export function backupOperations({ tables, backups, restores, histories, clock }
     const matching = listed
       .filter(({ definition }) => TableName === undefined || definition.name === nameOfTable(TableName))
       .filter(({ createdAt }) => createdAt >= (from ?? 0) && createdAt < (to ?? Number.POSITIVE_INFINITY));
-    const start = after === undefined ? 0 : matching.findIndex(({ arn }) => arn === after) + 1;
-    const page = matching.slice(start, start + Limit);
-    const more = start + page.length < matching.length;
+    // Behind it, whether it still is there or not: who deletes what it lists goes on where it was.
+    const lastId = after === undefined ? '' : backupIdIn(after);
+    const left = matching.filter(({ id }) => id > lastId);
+    const page = left.slice(0, Limit);
+    const more = page.length < left.length;
     return { BackupSummaries: page.map(summary), ...(more && { LastEvaluatedBackupArn: page.at(-1)!.arn }) };
   };
 
@@ -101,7 +103,10 @@ export function backupOperations({ tables, backups, restores, histories, clock }
       await tables.update(table, (definition) => {
         const { recovery } = definition;
         const days = asked ?? recovery?.days ?? HISTORY_LIMITS.recoveryDaysMax;
-        return { definition: { ...definition, recovery: { since: recovery?.since ?? clock.now(), days } } };
+        const now = clock.now();
+        // More days than before promise nothing of the past that is gone already.
+        const since = recovery ? earliestRestorable(recovery, now) : now;
+        return { definition: { ...definition, recovery: { since, days } } };
       });
     } finally {
       await moment.release();

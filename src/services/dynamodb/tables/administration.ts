@@ -9,6 +9,7 @@ import { expirySpace, historySpace, indexSpace, itemsSpace, progressSpace } from
 import { discard } from './garbage.ts';
 import type { IndexBuilds } from './index-builds.ts';
 import type { LiveTable } from './live-table.ts';
+import { policyOf } from './policies.ts';
 import type { ChangeStreams, TableHistory } from './ports.ts';
 import { forgetSizes } from './sizes.ts';
 import type { Tables } from './tables.ts';
@@ -110,6 +111,7 @@ export class Administration {
       ...(input.TableClass && { tableClass: { name: input.TableClass } }),
       deletionProtection: input.DeletionProtectionEnabled ?? false,
       tags: readTags(input.Tags ?? []),
+      ...(input.ResourcePolicy !== undefined && { policy: policyOf(input.ResourcePolicy, undefined, now) }),
     };
   }
 
@@ -183,7 +185,9 @@ export class Administration {
     if (change === undefined) return definition;
     if (change === 'off') {
       if (!stream) throw invalid(`Table has no stream to disable: TableName: ${definition.name}`);
-      return { ...rest, lastStream: { arn: stream.arn, label: stream.label } };
+      // Its policy goes with it: the next one is let to nobody by it.
+      const { streamPolicy: _, ...kept } = rest;
+      return { ...kept, lastStream: { arn: stream.arn, label: stream.label } };
     }
     if (stream) throw invalid(`Table already has an enabled stream: TableName: ${definition.name}`);
     return this.#withStream(definition, change);

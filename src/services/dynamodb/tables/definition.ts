@@ -89,13 +89,20 @@ export interface TableDefinition {
   /** Point-in-time recovery, on. @remarks implies {@link history} */
   readonly recovery?: { readonly since: number; readonly days: number };
   readonly tags: Readonly<Record<string, string>>;
-  readonly policy?: { readonly text: string; readonly revision: string; readonly changedAt: number };
-  readonly streamPolicy?: { readonly text: string; readonly revision: string; readonly changedAt: number };
+  readonly policy?: ResourcePolicy;
+  readonly streamPolicy?: ResourcePolicy;
   readonly contributorInsights?: readonly ContributorInsights[];
   /** Set until the table holds what it was made from. */
   readonly filling?: Filling;
   /** What it was restored from, for descriptions. */
   readonly restored?: { readonly backupArn?: string; readonly sourceArn: string; readonly at: number };
+}
+
+/** What a table's owner has said of who may use it. */
+export interface ResourcePolicy {
+  readonly text: string;
+  readonly revision: string;
+  readonly changedAt: number;
 }
 
 /** Contributor insights of a table, or of one of its indexes. */

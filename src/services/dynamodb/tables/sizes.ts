@@ -3,6 +3,7 @@ import { RECORDS_LIMITS, type Records, type Write } from '../../../store/index.t
 import { TABLE_LIMITS } from '../limits.ts';
 import type { Follower } from '../model/follower.ts';
 import { sizeOfEncoded } from '../model/stored.ts';
+import type { Index } from '../model/table.ts';
 import type { Chores } from './chores.ts';
 import { NO_SIZES, type Size, type TableSizes } from './description.ts';
 import type { LiveTable } from './live-table.ts';
@@ -26,6 +27,7 @@ const exceeds = (size: Size, most: Size) => size.count > most.count || size.byte
 interface Counted {
   readonly at: number;
   readonly table: Size;
+  /** By their spaces: an index that is made anew under a name is another one. Only of those that are built. */
   readonly indexes: Readonly<Record<string, Size>>;
 }
 
@@ -63,14 +65,14 @@ export class Sizes {
   async of(table: LiveTable): Promise<TableSizes> {
     const known = this.#counted.get(table) ?? (await this.#stored(table));
     const mark = this.#marks.get(table);
-    if (known && mark?.changed === false) return sizesOf(known);
+    if (known && mark?.changed === false && isOfAll(table, known)) return sizesOf(table, known);
     if (mark) mark.changed = false;
     const counted = this.#large.has(table) ? undefined : await this.#count(table, AT_ONCE);
-    if (counted) return sizesOf(await this.#keep(table, counted));
+    if (counted) return sizesOf(table, await this.#keep(table, counted));
     this.#large.add(table);
     if (mark) mark.changed = true;
     if (!known || known.at + TABLE_LIMITS.sizeIntervalMs <= this.#clock.now()) this.#countInBackground(table);
-    return known ? sizesOf(known) : NO_SIZES;
+    return known ? sizesOf(table, known) : NO_SIZES;
   }
 
   #countInBackground(table: LiveTable): void {
@@ -105,10 +107,10 @@ export class Sizes {
     const items = await this.#countSpace(table.space, most, signal);
     if (!items) return undefined;
     const indexes: Record<string, Size> = {};
-    for (const { name, space } of table.indexes.values()) {
+    for (const { space } of builtIndexes(table)) {
       const size = await this.#countSpace(space, most, signal);
       if (!size) return undefined;
-      indexes[name] = size;
+      indexes[space] = size;
     }
     return { table: items, indexes };
   }
@@ -141,6 +143,16 @@ class ChangeMark implements Follower {
   }
 }
 
-function sizesOf({ table, indexes }: Counted): TableSizes {
-  return { table, indexes: new Map(Object.entries(indexes)) };
+/** Building an index writes past those who follow the table. */
+function builtIndexes({ indexes }: LiveTable): readonly Index[] {
+  return [...indexes.values()].filter(({ status }) => status !== 'CREATING');
+}
+
+function isOfAll(table: LiveTable, { indexes }: Counted): boolean {
+  return builtIndexes(table).every(({ space }) => Object.hasOwn(indexes, space));
+}
+
+function sizesOf({ indexes }: LiveTable, counted: Counted): TableSizes {
+  const sized = [...indexes.values()].map(({ name, space }) => [name, counted.indexes[space]] as const);
+  return { table: counted.table, indexes: new Map(sized.filter((one): one is [string, Size] => one[1] !== undefined)) };
 }

@@ -223,6 +223,85 @@ test('a clock that jumps ahead takes nothing of the past of tables before it has
   assert.equal(await past(), 0);
 });
 
+test('more days of recovery promise nothing of the past that is gone already', async () => {
+  await create('source');
+  const recover = (RecoveryPeriodInDays: number) =>
+    call('UpdateContinuousBackups', {
+      TableName: 'source',
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true, RecoveryPeriodInDays },
+    });
+  await recover(1);
+  const { now } = clock;
+  clock.now = () => now.call(clock) + 3 * 86_400_000;
+  const { ContinuousBackupsDescription } = await recover(35);
+  const { EarliestRestorableDateTime } = ContinuousBackupsDescription.PointInTimeRecoveryDescription;
+  assert.equal(EarliestRestorableDateTime.getTime(), clock.now() - 86_400_000);
+  await assert.rejects(
+    call('RestoreTableToPointInTime', {
+      SourceTableName: 'source',
+      TargetTableName: 'target',
+      RestoreDateTime: new Date(clock.now() - 2 * 86_400_000),
+    }),
+    { code: 'restore-time-invalid' },
+  );
+});
+
+test('backups are listed on from where the last page ended, though they were deleted meanwhile', async () => {
+  await create('table');
+  const backUp = async (BackupName: string) =>
+    (await call('CreateBackup', { TableName: 'table', BackupName })).BackupDetails.BackupArn as string;
+  const arns: string[] = [];
+  for (const name of ['one', 'two', 'three']) {
+    arns.push(await backUp(name));
+    await clock.advance(1);
+  }
+  const page = async (ExclusiveStartBackupArn?: string) => {
+    const { BackupSummaries, LastEvaluatedBackupArn } = await call('ListBackups', {
+      Limit: 1,
+      ...(ExclusiveStartBackupArn !== undefined && { ExclusiveStartBackupArn }),
+    });
+    return [BackupSummaries.map(({ BackupArn }: { BackupArn: string }) => BackupArn), LastEvaluatedBackupArn];
+  };
+  assert.deepEqual(await page(), [[arns[0]], arns[0]]);
+  const status = async () =>
+    (await call('DescribeBackup', { BackupArn: arns[0] })).BackupDescription.BackupDetails.BackupStatus;
+  await becomes(status, 'AVAILABLE');
+  await call('DeleteBackup', { BackupArn: arns[0] });
+  assert.deepEqual(await page(arns[0]), [[arns[1]], arns[1]]);
+  assert.deepEqual(await page(arns[1]), [[arns[2]], undefined]);
+  await assert.rejects(page('arn:aws:s3:::bucket'), { code: 'validation-failed', message: 'Invalid Backup ARN' });
+});
+
+test('an index is counted once it is built, and not by what stood under its name before', async () => {
+  await create('table');
+  await put('table', 'a', { g: { S: 'g' } });
+  await put('table', 'b');
+  const counts = async () => {
+    const { Table } = await call('DescribeTable', { TableName: 'table' });
+    return [Table.ItemCount, Table.GlobalSecondaryIndexes?.[0].ItemCount];
+  };
+  const build = async (attribute: string) => {
+    const { AttributeDefinitions, GlobalSecondaryIndexUpdates } = index('by-g');
+    const Create = {
+      ...GlobalSecondaryIndexUpdates[0]!.Create,
+      KeySchema: [{ AttributeName: attribute, KeyType: 'HASH' }],
+    };
+    await call('UpdateTable', {
+      TableName: 'table',
+      AttributeDefinitions: [{ ...AttributeDefinitions[0], AttributeName: attribute }],
+      GlobalSecondaryIndexUpdates: [{ Create }],
+    });
+    await counts();
+    await becomes(() => services.tables.get('table', 'us-east-1').indexes.get('by-g')!.status, 'ACTIVE');
+  };
+  assert.deepEqual(await counts(), [2, undefined]);
+  await build('g');
+  assert.deepEqual(await counts(), [2, 1]);
+  await call('UpdateTable', { TableName: 'table', GlobalSecondaryIndexUpdates: [{ Delete: { IndexName: 'by-g' } }] });
+  await build('none');
+  assert.deepEqual(await counts(), [2, 0]);
+});
+
 /** The store refuses the first commit of this kind. */
 function refuseOnce(kind: (write: Write) => boolean): void {
   refuses = (writes) => {
